@@ -1,0 +1,67 @@
+/*
+ * Safe extraction: a hostile tar, compressed with xz, into a directory that it cannot leave.
+ *
+ * The xz stream is decoded with liblzma (one stream, one thread, memory limit, integrity check, input fully
+ * consumed); the tar inside is read with libarchive, tar format only, and any warning of the reader is fatal.
+ * Decoding runs in a thread of its own beside the writing. Entries are written by calls relative to a
+ * directory descriptor, without following links; metadata goes through the open descriptor only. HOSTILE
+ * sections 2a and 2b list what is refused.
+ *
+ * Life cycle: 1. fill the options (KC_EXTRACT_OPTIONS_INIT)  2. kc_extract_tar_xz into an empty directory  3.
+ * on failure remove the directory: what is in it is not to be used.
+ */
+#ifndef KC_ARCHIVE_EXTRACT_H
+#define KC_ARCHIVE_EXTRACT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "archive/source.h"
+#include "base/buffer.h"
+#include "base/error.h"
+
+struct kc_extract_limits {
+	uint64_t decoder_memory_bytes;
+	uint64_t entries;
+	uint64_t total_bytes;
+	uint64_t file_bytes;
+	unsigned int ratio; /* uncompressed / compressed, checked once more than 1 MiB has come out */
+	unsigned int depth; /* components of a name */
+	unsigned int name_bytes;
+};
+
+/* HOSTILE section 1: 7 to 16 times what the real volumes need. */
+#define KC_EXTRACT_LIMITS_VOLUME                                                                             \
+	{                                                                                                    \
+		.decoder_memory_bytes = 64u << 20, .entries = 100000, .total_bytes = 1u << 30,               \
+		.file_bytes = 512u << 20, .ratio = 50, .depth = 32, .name_bytes = 1024                       \
+	}
+
+/* What to do with an entry; the name is relative, checked, without "./" and trailing slash. Write another
+ * name into `ret_name` to move it (checked again), or return false to leave the entry out. */
+typedef bool kc_extract_filter(void *context, const char *name, char *ret_name, size_t ret_name_size);
+
+struct kc_extract_options {
+	struct kc_extract_limits limits;
+	uid_t owner_uid; /* everything is given to this id; (uid_t)-1 leaves it to us */
+	gid_t owner_gid;
+	bool merge; /* existing directories are fine (packages into one root); existing files never are */
+	bool skip_devices;	   /* device, FIFO and socket entries are left out instead of refused */
+	kc_extract_filter *filter; /* NULL: every entry, under its own name */
+	void *filter_context;
+	struct kc_buffer
+		*manifest; /* gets one line per entry written, see archive/manifest.h; NULL for none */
+};
+
+#define KC_EXTRACT_OPTIONS_INIT                                                                              \
+	{                                                                                                    \
+		.limits = KC_EXTRACT_LIMITS_VOLUME, .owner_uid = (uid_t)-1, .owner_gid = (gid_t)-1           \
+	}
+
+/* Reads `source` to its verified end. -EBADMSG for content that is refused; the text names the entry and the
+ * rule. */
+int kc_extract_tar_xz(struct kc_source *source, int destination_fd, const struct kc_extract_options *options,
+		      struct kc_error *err) __attribute__((warn_unused_result));
+
+#endif

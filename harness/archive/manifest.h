@@ -1,0 +1,24 @@
+/*
+ * What a tree on disk must be: one line per entry, sorted by name, with type, permission bits, size and
+ * SHA-256 (link target for links). Owner and times are left out: they are ours. The last line seals the ones
+ * before with their digest, so that a manifest cut short by a crash is no manifest.
+ */
+#ifndef KC_ARCHIVE_MANIFEST_H
+#define KC_ARCHIVE_MANIFEST_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+/* Walks the tree below `dirfd` (never following links) and appends its sealed manifest. */
+int kc_manifest_of_tree(int dirfd, struct kc_buffer *manifest, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* Sorts and seals lines that an extraction collected. */
+int kc_manifest_seal(struct kc_buffer *lines, struct kc_error *err) __attribute__((warn_unused_result));
+
+/* 0 if the tree is what `manifest` says, byte for byte. -EBADMSG if the manifest is not sealed; -EUCLEAN if
+ * the tree differs, the text naming the first entries that do and how. */
+int kc_manifest_verify(int dirfd, const char *manifest, size_t length, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+#endif

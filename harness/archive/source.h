@@ -1,0 +1,39 @@
+/*
+ * Where compressed bytes come from: a file, or one member of a ZIP (a wheel). Read once, front to back,
+ * hashed on the way.
+ *
+ * Life cycle: 1. one of the open functions  2. kc_source_read until 0  3. kc_source_digest  4.
+ * kc_source_close (idempotent, fit for a zeroed object).
+ */
+#ifndef KC_ARCHIVE_SOURCE_H
+#define KC_ARCHIVE_SOURCE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+
+struct kc_source {
+	/* Fills up to `size` bytes. The count, 0 at the verified end, or a negative errno with `err` set. */
+	ssize_t (*read)(struct kc_source *source, void *buffer, size_t size, struct kc_error *err);
+	void (*close)(struct kc_source *source);
+	void *state;
+	char name[512]; /* what errors call it */
+	struct kc_sha256 sha;
+};
+
+/* Borrows `fd`, which is read from its current position on. */
+int kc_source_open_fd(struct kc_source *source, int fd, const char *name, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* See archive/wheel.h for a member of a wheel. */
+
+ssize_t kc_source_read(struct kc_source *source, void *buffer, size_t size, struct kc_error *err)
+	__attribute__((warn_unused_result));
+/* SHA-256 of all that was read. Once, after the end. */
+int kc_source_digest(struct kc_source *source, char ret_hex[KC_SHA256_HEX_SIZE], struct kc_error *err)
+	__attribute__((warn_unused_result));
+void kc_source_close(struct kc_source *source);
+
+#endif

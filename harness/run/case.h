@@ -1,0 +1,56 @@
+/*
+ * A case: one row of data about one promise, and the function that checks it.
+ *
+ * `cases/` holds the rows, one file per subject, each exporting a `struct kc_case_table`. A row runs in a
+ * process of its own, forked for it; what it finds goes into the result record and nowhere else. A row whose
+ * `each` is set stands for one case per entry of that list of the policy (or of the volume): the entry is
+ * `context->item`.
+ */
+#ifndef KC_RUN_CASE_H
+#define KC_RUN_CASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reports/result.h"
+
+struct kc_case_context;
+struct kc_case;
+
+typedef void kc_case_run(const struct kc_case *row, struct kc_case_context *context,
+			 struct kc_result *result);
+
+enum kc_case_each {
+	KC_EACH_NONE = 0,
+	KC_EACH_PROMISED_IMPORT /* modules that the policy promises for this volume */
+};
+
+enum kc_case_phase {
+	KC_PHASE_CHECK = 0, /* any time */
+	KC_PHASE_LAST	    /* when every other case is done */
+};
+
+struct kc_case {
+	const char *name; /* stable, kebab-case, unique in its table */
+	const char *what; /* the sentence that reports show */
+	kc_case_run *run;
+	int64_t timeout_ms;
+	enum kc_case_each each;
+	enum kc_case_phase phase;
+	const char *const *argv; /* data for `run` */
+	const char *const *environment;
+	const char *expect;
+	unsigned int line; /* set by KC_CASE */
+};
+
+/* Starts a row: `{ KC_CASE("python-version"), .what = ... }` */
+#define KC_CASE(case_name) .name = (case_name), .line = __LINE__
+
+struct kc_case_table {
+	const char *group; /* "imports": the identity is IMAGE.GROUP + name */
+	const char *file;  /* __FILE__ */
+	const struct kc_case *rows;
+	size_t count;
+};
+
+#endif

@@ -1,0 +1,67 @@
+#include "sys/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+void kc_fd_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		(void)close(
+			*fd); /* written data is checked where it is written; nothing is left to learn here */
+	*fd = -1;
+	errno = saved;
+}
+
+int kc_fd_write_all(int fd, const void *bytes, size_t length)
+{
+	const char *next = bytes;
+
+	while (length) {
+		ssize_t written = write(fd, next, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		if (written == 0)
+			return -EIO;
+		next += written;
+		length -= (size_t)written;
+	}
+	return 0;
+}
+
+int kc_fd_read_all(int fd, struct kc_buffer *buffer, const char *name, struct kc_error *err)
+{
+	char chunk[65536];
+
+	for (;;) {
+		ssize_t got = read(fd, chunk, sizeof(chunk));
+		int status;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return kc_error_errno(err, errno, "read `%s`", name);
+		if (got == 0)
+			return 0;
+		status = kc_buffer_append(buffer, chunk, (size_t)got);
+		if (status == -E2BIG)
+			return kc_error_set(err, E2BIG, "read `%s`: larger than the limit of %zu bytes", name,
+					    buffer->limit);
+		if (status < 0)
+			return kc_error_errno(err, status, "read `%s`", name);
+	}
+}
+
+int kc_fd_set_nonblocking(int fd, struct kc_error *err)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return kc_error_errno(err, errno, "make descriptor %d non-blocking", fd);
+	return 0;
+}

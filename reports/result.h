@@ -1,0 +1,73 @@
+/*
+ * The result record: what one case found out. Written once by the case that ran, only read after that; every
+ * report is a view of these records. This header depends on base/ alone.
+ *
+ * Life cycle: 1. kc_result_init  2. the kc_result_* setters  3. readers  4. kc_result_release (NULL-safe,
+ * idempotent). A record that nothing was reported into is BROKEN: "reported nothing" is not a pass. The
+ * setters copy what they are given, cut it at the record's limits, and never fail: out of memory turns the
+ * record into BROKEN and says so.
+ */
+#ifndef KC_REPORTS_RESULT_H
+#define KC_REPORTS_RESULT_H
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum kc_verdict {
+	KC_BROKEN = 0, /* the check could not be made; JUnit `error` */
+	KC_PASS,
+	KC_FAIL, /* the volume broke a promise; JUnit `failure` */
+	KC_SKIP	 /* with its reason; JUnit `skipped` */
+};
+
+struct kc_property {
+	char *name;
+	char *value;
+};
+
+struct kc_result {
+	enum kc_verdict verdict;
+	char *message;	/* FAIL and BROKEN: the cause in one line; SKIP: the reason; PASS: NULL or a remark */
+	char *expected; /* FAIL: what was promised; may be NULL */
+	char *got;	/* FAIL: what was found; may be NULL */
+	char *hint;	/* the next step; may be NULL */
+	char *output;	/* the program's own output, head and tail, raw bytes without NULs; may be NULL */
+	struct kc_property *properties;
+	size_t property_count;
+	int64_t duration_ms;
+};
+
+void kc_result_init(struct kc_result *result);
+void kc_result_release(struct kc_result *result);
+
+/* The verdict. The last one wins, but nothing turns a FAIL or an explicit BROKEN into a PASS. */
+void kc_result_pass(struct kc_result *result);
+void kc_result_fail(struct kc_result *result, const char *expected, const char *got, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void kc_result_broken(struct kc_result *result, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* BROKEN with the text and hint of `err`. */
+void kc_result_broken_by(struct kc_result *result, const struct kc_error *err);
+void kc_result_skip(struct kc_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void kc_result_hint(struct kc_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void kc_result_output(struct kc_result *result, const char *bytes, size_t length);
+/* A measurement or fact, in the order of the calls; a second one of the same name replaces the first. */
+void kc_result_property(struct kc_result *result, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* "pass", "fail", "broken", "skip". */
+const char *kc_verdict_name(enum kc_verdict verdict);
+
+/* The record as JSON and back. Text that is not UTF-8 is carried byte for byte (as JSON escapes of a private
+ * kind, see result.c). The caller deletes *ret_json; on failure of the reader `result` is as kc_result_init
+ * left it. */
+int kc_result_to_json(const struct kc_result *result, cJSON **ret_json, struct kc_error *err)
+	__attribute__((warn_unused_result));
+int kc_result_from_json(const cJSON *json, struct kc_result *result, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+#endif
