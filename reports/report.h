@@ -1,0 +1,55 @@
+/*
+ * The writer interface: a run tells every report the same story, each once: begin, then started and done for each case, end.
+ *
+ * Life cycle of a report: 1. its own constructor (console.h, junit.h)  2. kc_report_begin  3. kc_report_case_started,
+ * kc_report_tick, kc_report_case_done in any interleaving of cases  4. kc_report_end  5. kc_report_close (idempotent).
+ * Strings are borrowed for the whole life of the report: the plan and the facts outlive it.
+ */
+#ifndef KC_REPORTS_REPORT_H
+#define KC_REPORTS_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "reports/result.h"
+
+/* A case as reports know it. */
+struct kc_report_case {
+	const char *classname; /* "centos7.imports" */
+	const char *name;      /* "zmq" */
+	const char *what;      /* the sentence that says what is checked */
+	const char *file;      /* of the case's row, relative to the source tree */
+	unsigned int line;
+	int64_t timeout_ms;
+};
+
+/* What is tested: one testsuite. */
+struct kc_report_run {
+	const char *suite; /* "centos7" */
+	const struct kc_report_case *cases;
+	size_t case_count;	     /* planned */
+	const struct kc_property *facts; /* volume and image digests, fidelity, kernel, time mode, versions, ... */
+	size_t fact_count;
+	const char *reproduce; /* "krunner-compat run centos7 --volume ...": a case's own command appends -k */
+};
+
+struct kc_report;
+
+struct kc_report_ops {
+	int (*begin)(struct kc_report *report, const struct kc_report_run *run, struct kc_error *err);
+	void (*case_started)(struct kc_report *report, const struct kc_report_case *testcase);
+	void (*case_done)(struct kc_report *report, const struct kc_report_case *testcase,
+			  const struct kc_result *result);
+	void (*tick)(struct kc_report *report); /* about ten times a second while cases run; may be NULL */
+	/* `complete` is false when the run was cut short. Cases that were planned and never done must show as BROKEN. */
+	int (*end)(struct kc_report *report, bool complete, struct kc_error *err);
+	void (*close)(struct kc_report *report);
+};
+
+struct kc_report {
+	const struct kc_report_ops *ops;
+};
+
+#endif
