@@ -232,6 +232,8 @@ int kc_http_download(struct kc_http *http, const struct kc_http_request *request
 		status = fetch_or_start_again(&transfer);
 	if (status == 0)
 		status = keep(&download, err);
+	if (status == 0 && http->options.progress)
+		http->options.progress(http->options.context, transfer.offset, transfer.offset);
 	if (status == -EBADMSG || status == -E2BIG || status == -EPROTO)
 		(void)unlink(
 			download.part); /* nothing of it may be continued; a later call copes if it stays */

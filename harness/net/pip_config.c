@@ -48,24 +48,26 @@ static char *read_literal(const char *text, size_t length)
 	return used ? KC_STEAL(value) : NULL;
 }
 
-/* The value of KEY in lines of the form KEY='VALUE'; NULL if there is none. The caller frees it. */
+/* The value of KEY in lines of the form KEY='VALUE'. Newer pips print one such line per configuration file,
+ * in the order in which they override each other: the last counts. NULL if there is none; the caller frees
+ * it. */
 static char *find_setting(const char *text, const char *key)
 {
-	size_t key_length = strlen(key);
+	size_t key_length = strlen(key), value_length = 0;
+	const char *value = NULL;
 
 	for (const char *line = text; *line;) {
 		size_t length = strcspn(line, "\n");
 
 		if (length > key_length && strncmp(line, key, key_length) == 0 && line[key_length] == '=') {
-			size_t end = length;
-
-			while (end > key_length + 1 && isspace((unsigned char)line[end - 1]))
-				end--;
-			return read_literal(line + key_length + 1, end - key_length - 1);
+			value = line + key_length + 1;
+			value_length = length - key_length - 1;
 		}
 		line += length + (line[length] == '\n');
 	}
-	return NULL;
+	while (value_length && isspace((unsigned char)value[value_length - 1]))
+		value_length--;
+	return value ? read_literal(value, value_length) : NULL;
 }
 
 /* As pip ranks them for its `download` command: variables, the command's own section, the common one. */
