@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "reports/result.h"
 
@@ -56,5 +57,42 @@ struct kc_report_ops {
 struct kc_report {
 	const struct kc_report_ops *ops;
 };
+
+static inline int kc_report_begin(struct kc_report *report, const struct kc_report_run *run,
+				  struct kc_error *err)
+{
+	return report->ops->begin(report, run, err);
+}
+
+static inline void kc_report_case_started(struct kc_report *report, const struct kc_report_case *testcase)
+{
+	report->ops->case_started(report, testcase);
+}
+
+static inline void kc_report_case_done(struct kc_report *report, const struct kc_report_case *testcase,
+				       const struct kc_result *result)
+{
+	report->ops->case_done(report, testcase, result);
+}
+
+static inline void kc_report_tick(struct kc_report *report)
+{
+	if (report->ops->tick)
+		report->ops->tick(report);
+}
+
+static inline int kc_report_end(struct kc_report *report, bool complete, struct kc_error *err)
+{
+	return report->ops->end(report, complete, err);
+}
+
+/* Also frees the report; *report is NULL afterwards. */
+static inline void kc_report_close(struct kc_report **report)
+{
+	if (*report)
+		(*report)->ops->close(*report);
+	*report = NULL;
+}
+#define KC_CLEANUP_REPORT KC_CLEANUP(kc_report_close)
 
 #endif
