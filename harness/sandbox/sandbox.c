@@ -380,6 +380,14 @@ int kc_sandbox_start(struct kc_sandbox *sandbox, struct kc_error *err)
 	return status;
 }
 
+bool kc_sandbox_is_running(const struct kc_sandbox *sandbox)
+{
+	/* After READY the child says one thing more: that the program is gone. Its own end closes the socket. */
+	struct pollfd control = { .fd = sandbox->control, .events = POLLIN };
+
+	return sandbox->init_pid > 0 && poll(&control, 1, 0) == 0;
+}
+
 int kc_sandbox_output_fd(const struct kc_sandbox *sandbox)
 {
 	return sandbox->output;

@@ -104,6 +104,9 @@ const char *kc_sandbox_step_name(enum kc_sandbox_step step);
 /* On failure nothing is left running, the object is as after step 2, and `err` names the step. */
 int kc_sandbox_start(struct kc_sandbox *sandbox, struct kc_error *err) __attribute__((warn_unused_result));
 
+/* False once the program has ended, before kc_sandbox_wait says how. */
+bool kc_sandbox_is_running(const struct kc_sandbox *sandbox);
+
 int kc_sandbox_output_fd(const struct kc_sandbox *sandbox); /* the program's stdout */
 int kc_sandbox_error_fd(const struct kc_sandbox *sandbox);  /* its stderr */
 int kc_sandbox_take_socket(struct kc_sandbox *sandbox);	    /* -1 when none is left; the caller closes it */
