@@ -99,10 +99,10 @@ static char *find_default_index(const char *text)
 		return NULL;
 	start += strlen(option);
 	next_option = strstr(start, "\n  -");
-	start = strstr(start, "(default ");
+	start = strstr(start, "(default");
 	if (!start || (next_option && start > next_option))
 		return NULL;
-	start += strlen("(default ");
+	start += strlen("(default");
 	end = strstr(start, "). ");
 	end = end && (!next_option || end < next_option) ? end : strchr(start, ')');
 	value = end ? malloc((size_t)(end - start) + 1) : NULL;
