@@ -5,10 +5,10 @@
 
 static int temporary_directory(struct kc_error *err)
 {
-	struct kc_scratch scratch;
-	int status = kc_scratch_make(&scratch, err);
+	struct kc_scratch scratch = KC_SCRATCH_INIT;
+	int status = kc_scratch_make(&scratch, false, err);
 
-	return status < 0 ? status : kc_scratch_remove(&scratch, err);
+	return status < 0 ? status : kc_scratch_release(&scratch, err);
 }
 
 /* What a run needs, in the order in which it needs it. */

@@ -203,7 +203,7 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
 	}
 	status = make_reproduce(run, err);
 	if (status == 0)
-		status = kc_scratch_make(&run->scratch, err);
+		status = kc_scratch_make(&run->scratch, run->options->keep, err);
 	if (status < 0)
 		return status;
 	*ret_told = true;
@@ -247,14 +247,10 @@ static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_
 
 static int close_run(struct run *run, struct kc_error *err)
 {
-	int status = 0;
+	int status = kc_scratch_release(&run->scratch, err);
 
 	for (size_t i = 0; i < run->report_count; i++)
 		run->reports[i]->ops->close(run->reports[i]);
-	if (run->options->keep)
-		kc_scratch_keep(&run->scratch);
-	else
-		status = kc_scratch_remove(&run->scratch, err);
 	kc_plan_release(&run->plan);
 	kc_buffer_release(&run->reproduce);
 	close_inputs(run);
@@ -263,7 +259,7 @@ static int close_run(struct run *run, struct kc_error *err)
 
 int kc_command_run(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
 {
-	struct run run = { .options = options };
+	struct run run = { .options = options, .scratch = KC_SCRATCH_INIT };
 	struct kc_error closing = { 0 };
 	int status = prepare_and_check(&run, ret_exit, err);
 

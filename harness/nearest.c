@@ -4,33 +4,30 @@
 
 #define LONGEST 64
 
-static size_t least(size_t a, size_t b, size_t c)
+static unsigned int lesser(unsigned int a, unsigned int b)
 {
-	size_t lesser = a < b ? a : b;
-
-	return lesser < c ? lesser : c;
+	return a < b ? a : b;
 }
 
-/* Insertions, deletions and replacements that make one word of the other (Levenshtein), one row at a time. */
-static size_t edit_distance(const char *from, const char *to)
+/* The insertions, deletions, replacements and swaps of neighbours that make one word of the other. */
+static unsigned int edit_distance(const char *from, const char *to)
 {
-	size_t row[LONGEST + 1];
-	size_t width = strlen(to);
+	unsigned int cost[LONGEST + 1][LONGEST + 1];
+	size_t height = strlen(from), width = strlen(to);
 
-	for (size_t j = 0; j <= width; j++)
-		row[j] = j;
-	for (size_t i = 0; from[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < width; j++) {
-			size_t above = row[j + 1];
-
-			row[j + 1] = least(above + 1, row[j] + 1, diagonal + (from[i] != to[j]));
-			diagonal = above;
+	for (size_t i = 0; i <= height; i++) {
+		for (size_t j = 0; j <= width; j++) {
+			if (i == 0 || j == 0) {
+				cost[i][j] = (unsigned int)(i + j);
+				continue;
+			}
+			cost[i][j] = lesser(cost[i - 1][j], cost[i][j - 1]) + 1;
+			cost[i][j] = lesser(cost[i][j], cost[i - 1][j - 1] + (from[i - 1] != to[j - 1]));
+			if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1])
+				cost[i][j] = lesser(cost[i][j], cost[i - 2][j - 2] + 1);
 		}
 	}
-	return row[width];
+	return cost[height][width];
 }
 
 bool kc_nearest_try(struct kc_nearest *nearest, const char *word)

@@ -75,7 +75,7 @@ const struct kc_option_row kc_option_rows[] = {
 	  .commands = RUN,
 	  FIELD(jobs),
 	  .maximum = 256,
-	  .help = "run up to N cases at once; without it one per CPU" },
+	  .help = "run up to N cases at once; without it one more than there are CPUs" },
 	{ .name = "keep",
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,

@@ -47,7 +47,7 @@ struct kc_options {
 	const char **patterns; /* -k, in the order given */
 	size_t pattern_count;
 	int64_t timeout_ms; /* 0: each case's own */
-	unsigned int jobs;  /* 0: one per CPU */
+	unsigned int jobs;  /* 0: the scheduler's default */
 	bool keep;
 	bool must_run;
 	int color; /* enum kc_color */

@@ -26,7 +26,7 @@
 #define KC_SCHEDULER_GRACE_MS 5000
 
 struct kc_scheduler {
-	unsigned int jobs;   /* workers at once; 0: one per CPU that we may use */
+	unsigned int jobs;   /* workers at once; 0: one more than the CPUs that we may use */
 	int64_t grace_ms;    /* 0: KC_SCHEDULER_GRACE_MS */
 	const char *scratch; /* existing directory, absolute, for the cases' own; NULL: they get none */
 	const struct kc_case_context *context; /* the template; its per-case fields are ignored */

@@ -16,8 +16,8 @@
 #include "sys/file.h"
 
 #define PATH_LIMIT 4000
-#define CGROUP_ATTEMPTS 100
-#define CGROUP_RETRY_MS 50
+#define ATTEMPTS 100
+#define RETRY_MS 50
 
 enum operation { OPERATION_WATCH = 'w', OPERATION_FORGET = 'f', OPERATION_STOP = 's' };
 
@@ -101,12 +101,24 @@ static void kill_members(const char *path)
 
 static void remove_cgroup(const char *path)
 {
-	for (int i = 0; i < CGROUP_ATTEMPTS; i++) {
+	for (int i = 0; i < ATTEMPTS; i++) {
 		kill_members(path);
 		/* Busy while the killed are still dying. */
 		if (rmdir(path) == 0 || errno != EBUSY)
 			return;
-		(void)poll(NULL, 0, CGROUP_RETRY_MS);
+		(void)poll(NULL, 0, RETRY_MS);
+	}
+}
+
+/* What was killed with the program may still be dying, and writing while it does. */
+static void remove_tree(const char *path)
+{
+	for (int i = 0; i < ATTEMPTS; i++) {
+		int status = kc_tree_remove(AT_FDCWD, path, NULL);
+
+		if (status != -ENOTEMPTY && status != -EBUSY)
+			return;
+		(void)poll(NULL, 0, RETRY_MS);
 	}
 }
 
@@ -115,8 +127,8 @@ static void clean_up(const struct watched *newest)
 	for (const struct watched *watched = newest; watched; watched = watched->older) {
 		if (watched->kind == KC_JANITOR_CGROUP)
 			remove_cgroup(watched->path);
-		else if (kc_tree_remove(AT_FDCWD, watched->path, NULL) < 0)
-			continue; /* the others may still go */
+		else
+			remove_tree(watched->path);
 	}
 }
 
