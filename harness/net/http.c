@@ -27,7 +27,7 @@ static const struct kc_http_options defaults = {
 	.connect_timeout_ms = 20000,
 	.low_speed_bytes = 1024,
 	.low_speed_s = 30,
-	.total_timeout_ms = 30 * 60 * 1000,
+	.total_timeout_ms = INT64_C(30) * 60 * 1000,
 };
 
 #define CA_HINT                                                                                              \

@@ -336,6 +336,24 @@ static int fetch_online(const struct kc_index_spec *spec, const char *machine, c
 	return status;
 }
 
+/* Where the newest cannot be asked for, says what can be had without asking. */
+static void suggest_cached(const struct kc_index_spec *spec, const char *machine, const char *downloads,
+			   int failed, struct kc_error *err)
+{
+	static const int network[] = { -ENETUNREACH, -EHOSTUNREACH, -ECONNREFUSED,
+				       -ECONNRESET,  -ETIMEDOUT,    -EAGAIN };
+	struct kc_index_wheel cached = { 0 };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(network); i++) {
+		if (failed != network[i] || find_cached(spec, machine, downloads, &cached) < 0)
+			continue;
+		kc_error_hint(err,
+			      "version %s is in the download cache and needs no network: pypi:%s==%s; else "
+			      "check the network connection, the name server and https_proxy",
+			      cached.version, spec->name, cached.version);
+	}
+}
+
 int kc_index_fetch(const struct kc_index_spec *spec, const char *machine, const char *cache_dir,
 		   const struct kc_index_options *options, struct kc_index_wheel *ret_wheel,
 		   struct kc_error *err)
@@ -363,5 +381,7 @@ int kc_index_fetch(const struct kc_index_spec *spec, const char *machine, const 
 	status = fetch_online(spec, machine, downloads, options, &wheel, err);
 	if (status == 0)
 		*ret_wheel = wheel;
+	else
+		suggest_cached(spec, machine, downloads, status, err);
 	return status;
 }

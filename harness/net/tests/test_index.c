@@ -319,7 +319,9 @@ static void a_pinned_cached_wheel_needs_no_network(void)
 	KC_CHECK_OK(fetch(&world, "kr==4.4", &wheel, &err), err);
 	KC_CHECK(wheel.is_cached);
 	KC_CHECK_INT(fetch(&world, "kr", &wheel, &err), -ECONNREFUSED);
+	KC_CHECK_CONTAINS(err.hint, "pypi:kr==4.4.0");
 	KC_CHECK_INT(fetch(&world, "kr==4.3", &wheel, &err), -ECONNREFUSED);
+	KC_CHECK(!strstr(err.hint, "cache"));
 
 	kc_error_clear(&err);
 	world.options.is_offline = true;
