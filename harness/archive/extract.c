@@ -4,7 +4,6 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <limits.h>
-#include <locale.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,6 +11,7 @@
 #include "archive/ring.h"
 #include "archive/tar_frame.h"
 #include "archive/tree_writer.h"
+#include "archive/utf8_locale.h"
 #include "archive/xz.h"
 
 struct extraction {
@@ -245,26 +245,11 @@ static int run(struct extraction *extraction, struct kc_source *source, struct k
 	return status;
 }
 
-/* libarchive turns the UTF-8 of pax headers into the character set of the locale, and the one that C programs
- * start in has no room for it. Only this thread, only during the call. */
-static locale_t use_utf8(void)
-{
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-
-	return utf8 == (locale_t)0 ? (locale_t)0 : uselocale(utf8);
-}
-
-static void restore_locale(locale_t before)
-{
-	if (before != (locale_t)0)
-		freelocale(uselocale(before));
-}
-
 int kc_extract_tar_xz(struct kc_source *source, int destination_fd, const struct kc_extract_options *options,
 		      struct kc_error *err)
 {
 	struct extraction extraction = { .options = options };
-	locale_t before = use_utf8();
+	KC_UTF8_SCOPE;
 	int status;
 
 	kc_tree_writer_init(&extraction.writer, destination_fd, options);
@@ -274,6 +259,5 @@ int kc_extract_tar_xz(struct kc_source *source, int destination_fd, const struct
 	kc_xz_close(&extraction.xz);
 	kc_tar_frame_release(&extraction.frame);
 	kc_tree_writer_release(&extraction.writer);
-	restore_locale(before);
 	return status;
 }

@@ -53,6 +53,8 @@ struct kc_extract_options {
 	uid_t owner_uid; /* everything is given to this id; (uid_t)-1 leaves it to us */
 	gid_t owner_gid;
 	bool merge; /* existing directories are fine (packages into one root); existing files never are */
+	const char *
+		mount_point; /* where the tree will be seen: absolute links may go below it; NULL: none may */
 	bool foreign_links; /* symbolic links may be absolute or point above the root, as those of a root file
 			       system do: they are resolved inside a sandbox, never by us */
 	bool skip_devices;  /* device, FIFO and socket entries are left out instead of refused */

@@ -94,22 +94,42 @@ const char *kc_name_check(const char *name, bool is_directory, unsigned int dept
 	return check_components(ret_name, depth);
 }
 
-bool kc_link_stays_inside(const char *name, const char *target)
+const char *kc_link_below(const char *target, const char *mount_point)
+{
+	size_t length = mount_point ? strlen(mount_point) : 0;
+
+	if (length == 0 || strncmp(target, mount_point, length) != 0)
+		return NULL;
+	if (target[length] != '/' && target[length] != '\0')
+		return NULL;
+	return target + length + (target[length] == '/');
+}
+
+/* How deep a path leads when it starts `depth` below the root; negative once it has left. */
+static long walk_depth(const char *path, long depth)
+{
+	while (*path && depth >= 0) {
+		size_t length = strcspn(path, "/");
+
+		if (length == 2 && path[0] == '.' && path[1] == '.')
+			depth--;
+		else if (length > 1 || (length == 1 && path[0] != '.'))
+			depth++;
+		path += length + (path[length] == '/');
+	}
+	return depth;
+}
+
+bool kc_link_stays_inside(const char *name, const char *target, const char *mount_point)
 {
 	long depth = 0;
 
-	if (target[0] == '/')
-		return false;
+	if (target[0] == '/') {
+		const char *below = kc_link_below(target, mount_point);
+
+		return below && walk_depth(below, 0) >= 0;
+	}
 	for (; *name; name++)
 		depth += *name == '/';
-	while (*target && depth >= 0) {
-		size_t length = strcspn(target, "/");
-
-		if (length == 2 && target[0] == '.' && target[1] == '.')
-			depth--;
-		else if (length > 1 || (length == 1 && target[0] != '.'))
-			depth++;
-		target += length + (target[length] == '/');
-	}
-	return depth >= 0;
+	return walk_depth(target, depth) >= 0;
 }

@@ -29,8 +29,13 @@ int kc_name_append_escaped(struct kc_buffer *buffer, const char *name) __attribu
 const char *kc_name_check(const char *name, bool is_directory, unsigned int depth, size_t bytes,
 			  char *ret_name, size_t ret_name_size) __attribute__((warn_unused_result));
 
-/* True if the link at `name` points, component by component, to a place below the root. Whether a component
- * is a link itself is not asked: no code of ours ever follows a link of a tree. */
-bool kc_link_stays_inside(const char *name, const char *target);
+/* True if the link at `name` points, component by component, to a place below the root, or is absolute and
+ * goes below `mount_point`, where the tree will be seen (NULL: unknown). Whether a component is a link itself
+ * is not asked: no code of ours ever follows a link of a tree. */
+bool kc_link_stays_inside(const char *name, const char *target, const char *mount_point);
+
+/* What is left of `target` when the tree is at `mount_point`: "" for the root itself, NULL if it is
+ * elsewhere. Borrowed. */
+const char *kc_link_below(const char *target, const char *mount_point);
 
 #endif

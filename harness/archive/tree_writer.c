@@ -199,7 +199,8 @@ int kc_tree_put_symlink(struct kc_tree_writer *writer, const char *name, const c
 
 	if (!*target)
 		return refuse(name, "the link has no target", err);
-	if (!writer->options->foreign_links && !kc_link_stays_inside(name, target))
+	if (!writer->options->foreign_links &&
+	    !kc_link_stays_inside(name, target, writer->options->mount_point))
 		return refuse(name, "the link points outside", err);
 	parent = open_parent(writer, name, &leaf, err);
 	if (parent < 0)
