@@ -156,7 +156,7 @@ static bool is_c_library(const struct kc_elf *elf)
 }
 
 int kc_elf_clamp(void *image, size_t length, const struct kc_elf_ceilings *ceilings,
-		 struct kc_elf_clamp_stats *stats, struct kc_error *err)
+		 struct kc_elf_clamp_stats *ret_stats, struct kc_error *err)
 {
 	KC_CLEANUP_ELF struct kc_elf elf = { 0 };
 	const struct kc_elf_ceiling *libc = find_ceiling(ceilings, "GLIBC_0");
@@ -184,10 +184,8 @@ int kc_elf_clamp(void *image, size_t length, const struct kc_elf_ceilings *ceili
 	write_hashes(image, &elf, elf.required, found.requirements);
 	if (*release)
 		found.texts = kc_elf_replace_release(image, length, release, libc->version);
-	if (stats) {
-		stats->definitions += found.definitions;
-		stats->requirements += found.requirements;
-		stats->texts += found.texts;
-	}
+	memcpy(found.release, release, sizeof(release));
+	if (ret_stats)
+		*ret_stats = found;
 	return 0;
 }

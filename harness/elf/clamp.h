@@ -32,11 +32,12 @@ struct kc_elf_ceilings {
 	size_t count;
 };
 
-/* Counts are added to what is there, so that one object can serve many files. */
+/* What was changed. */
 struct kc_elf_clamp_stats {
 	size_t definitions;
 	size_t requirements;
 	size_t texts;
+	char release[16]; /* what the C library called itself; "" for any other file */
 };
 
 /* Negative, 0 or positive: `left` is older than, as, or newer than `right`. Numbers compare as numbers. */
@@ -45,10 +46,11 @@ int kc_elf_compare_versions(const char *left, const char *right);
 /* The hash function of the System V ABI, chapter 5. */
 uint32_t kc_elf_hash(const char *name);
 
-/* Changes `image` in place; `stats` may be NULL. On failure (kc_elf_read's errors; -ENOTSUP if the release
+/* Changes `image` in place. *ret_stats may be NULL. On failure (kc_elf_read's errors; -ENOTSUP if the release
  * is not as long as the ceiling) the image is as it was. */
 int kc_elf_clamp(void *image, size_t length, const struct kc_elf_ceilings *ceilings,
-		 struct kc_elf_clamp_stats *stats, struct kc_error *err) __attribute__((warn_unused_result));
+		 struct kc_elf_clamp_stats *ret_stats, struct kc_error *err)
+	__attribute__((warn_unused_result));
 
 /* Replaces `from` by the equally long `to` wherever it stands alone in `text`: after a blank or a NUL, and
  * not the beginning of a longer number or word. Returns how often. */
