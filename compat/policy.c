@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <regex.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -231,6 +230,12 @@ static int read_not_imported(struct kc_policy *policy, struct kc_error *err)
 	return check_unique(policy->not_imported, "module", where, err);
 }
 
+/* Of a number that fits: the caller has checked the range. */
+static bool is_whole(double number)
+{
+	return (double)(int64_t)number == number;
+}
+
 static int read_keepalive(struct kc_policy *policy, struct kc_error *err)
 {
 	static const char *const known[] = { "ping_interval_ms",    "ping_tolerance_ms", "hangup_ms",
@@ -247,7 +252,7 @@ static int read_keepalive(struct kc_policy *policy, struct kc_error *err)
 		double number = 0;
 
 		status = kc_json_get_number(object, known[i], "keepalive", &number, err);
-		if (status == 0 && (number < 1 || number > 3600000 || number != floor(number)))
+		if (status == 0 && (number < 1 || number > 3600000 || !is_whole(number)))
 			return kc_error_set(err, EBADMSG,
 					    "keepalive: \"%s\" must be a whole number from 1 to 3600000",
 					    known[i]);
@@ -291,7 +296,7 @@ static int read_signal(const cJSON *object, struct explanation *row, const char 
 	double number = 0;
 	int status = kc_json_get_number(object, "signal", where, &number, err);
 
-	if (status == 0 && (number < 1 || number > 64 || number != floor(number)))
+	if (status == 0 && (number < 1 || number > 64 || !is_whole(number)))
 		return kc_error_set(err, EBADMSG, "%s: \"signal\" must be from 1 to 64", where);
 	row->signal = (int)number;
 	return status;

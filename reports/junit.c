@@ -48,6 +48,12 @@ struct junit {
 	struct kc_error failure; /* the first of the current suite: case_done cannot return one */
 };
 
+/* libxml2's own BAD_CAST drops the const. */
+static const xmlChar *xml(const char *text)
+{
+	return (const xmlChar *)text;
+}
+
 static void note_failure(struct junit *junit, int errno_value, const char *what)
 {
 	if (!junit->failure.code)
@@ -59,7 +65,7 @@ static void note_failure(struct junit *junit, int errno_value, const char *what)
 
 static xmlNode *add_element(struct junit *junit, xmlNode *parent, const char *name)
 {
-	xmlNode *element = xmlNewNode(NULL, BAD_CAST name);
+	xmlNode *element = xmlNewNode(NULL, xml(name));
 
 	if (element && parent)
 		(void)xmlAddChild(parent, element); /* cannot fail for a fresh element */
@@ -76,7 +82,7 @@ static void set_attribute(struct junit *junit, xmlNode *element, const char *nam
 
 	if (!element)
 		return;
-	if (status < 0 || !xmlSetProp(element, BAD_CAST name, BAD_CAST kc_buffer_string(&text)))
+	if (status < 0 || !xmlSetProp(element, xml(name), xml(kc_buffer_string(&text))))
 		note_failure(junit, ENOMEM, "build the report");
 }
 
@@ -101,7 +107,7 @@ static void set_seconds(struct junit *junit, xmlNode *element, int64_t duration_
 
 static void set_content(struct junit *junit, xmlNode *element, const struct kc_buffer *safe_text)
 {
-	xmlNode *text = xmlNewText(BAD_CAST kc_buffer_string(safe_text));
+	xmlNode *text = xmlNewText(xml(kc_buffer_string(safe_text)));
 
 	if (element && text) {
 		(void)xmlAddChild(element, text);
@@ -378,14 +384,14 @@ static int add_identity(struct junit *junit, struct slot *slot, struct kc_error 
 	if (kc_text_append(&classname, testcase->classname, strlen(testcase->classname), KC_TEXT_LINE) < 0 ||
 	    kc_text_append(&name, testcase->name, strlen(testcase->name), KC_TEXT_LINE) < 0)
 		return kc_error_errno(err, ENOMEM, "write `%s`", junit->options.path);
-	if (xmlHashLookup2(junit->identities, BAD_CAST kc_buffer_string(&classname),
-			   BAD_CAST kc_buffer_string(&name)))
+	if (xmlHashLookup2(junit->identities, xml(kc_buffer_string(&classname)),
+			   xml(kc_buffer_string(&name))))
 		return kc_error_set(err, EEXIST, "write `%s`: two cases are called `%s` `%s`",
 				    junit->options.path, kc_buffer_string(&classname),
 				    kc_buffer_string(&name));
 	/* The value only has to be there. */
-	if (xmlHashAddEntry2(junit->identities, BAD_CAST kc_buffer_string(&classname),
-			     BAD_CAST kc_buffer_string(&name), junit) < 0)
+	if (xmlHashAddEntry2(junit->identities, xml(kc_buffer_string(&classname)),
+			     xml(kc_buffer_string(&name)), junit) < 0)
 		return kc_error_errno(err, ENOMEM, "write `%s`", junit->options.path);
 	return 0;
 }
@@ -506,9 +512,9 @@ int kc_junit_open(const struct kc_junit_options *options, struct kc_report **ret
 		(void)snprintf(junit->hostname, sizeof(junit->hostname), "%s", options->hostname);
 	else if (gethostname(junit->hostname, sizeof(junit->hostname) - 1) < 0)
 		(void)snprintf(junit->hostname, sizeof(junit->hostname), "localhost");
-	junit->document = xmlNewDoc(BAD_CAST "1.0");
+	junit->document = xmlNewDoc(xml("1.0"));
 	junit->identities = xmlHashCreate(64);
-	root = junit->document ? xmlNewDocNode(junit->document, NULL, BAD_CAST "testsuites", NULL) : NULL;
+	root = junit->document ? xmlNewDocNode(junit->document, NULL, xml("testsuites"), NULL) : NULL;
 	if (!root || !junit->identities) {
 		junit_close(&junit->report);
 		return kc_error_errno(err, ENOMEM, "write `%s`", options->path);

@@ -276,7 +276,7 @@ static void a_wrong_policy_is_refused_with_the_place(void)
 		{ "[\"centos7\"]", "[]", "\"must_pass_on\" names no image" },
 		{ "{ \"module\": \"zlib\" }", "{ \"module\": \"ssl\" }", "\"ssl\" stands twice" },
 		{ "{ \"module\": \"zlib\" }", "{ \"module\": \"os;x\" }", "\"os;x\" is not a module name" },
-		{ "{ \"module\": \"zlib\" }", "{ \"modul\": \"zlib\" }", "unknown key \"modul\"" },
+		{ "{ \"module\": \"zlib\" }", "{ \"package\": \"zlib\" }", "unknown key \"package\"" },
 		{ "\"since\": \"3.0.0\"", "\"since\": \"3.x\"", "\"3.x\" is not a version" },
 		{ "\"since\": \"3.0.0\"", "\"since\": 3", "\"since\" must be a string" },
 		{ "\"argparse\"", "\"arg parse\"", "\"arg parse\" is not a module name" },

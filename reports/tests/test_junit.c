@@ -92,7 +92,8 @@ static xmlDoc *read_report(void)
 static char *ask(xmlDoc *document, const char *expression)
 {
 	xmlXPathContext *context = xmlXPathNewContext(document);
-	xmlXPathObject *object = context ? xmlXPathEvalExpression(BAD_CAST expression, context) : NULL;
+	xmlXPathObject *object =
+		context ? xmlXPathEvalExpression((const xmlChar *)expression, context) : NULL;
 	char *text = object ? (char *)xmlXPathCastToString(object) : NULL;
 
 	xmlXPathFreeObject(object);
