@@ -9,32 +9,24 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "archive/store.h"
 #include "cases/cases.h"
 #include "output.h"
 #include "reports/console.h"
 #include "reports/junit.h"
+#include "run/inputs.h"
 #include "run/plan.h"
 #include "run/scheduler.h"
 #include "run/scratch.h"
 #include "sys/time.h"
 
 #define MOST_REPORTS 4
-#define MOST_FACTS 32
 #define LIST_LIMIT (4u << 20)
 
 /* All that a run holds, from the opened inputs to the verdict. Zeroed, it holds nothing. */
 struct run {
 	const struct kc_options *options;
 
-	/* inputs, see open_inputs */
-	const struct kc_volume *volume;
-	const struct kc_image *image;
-	const struct kc_policy *policy;
-	const char *const *promised; /* modules that the policy promises for this volume */
-	size_t promised_count;
-	struct kc_property facts[MOST_FACTS];
-	size_t fact_count;
+	struct kc_inputs inputs;
 
 	struct kc_plan plan;
 	struct kc_scratch scratch;
@@ -46,18 +38,17 @@ struct run {
 
 static int open_inputs(struct run *run, struct kc_error *err)
 {
-	return kc_error_set(err, ENOSYS, "image `%s`: this build cannot make it", run->options->operand);
-}
+	const struct kc_inputs_request request = { .image = run->options->operand,
+						   .volume = run->options->volume };
 
-static void close_inputs(struct run *run)
-{
-	(void)run;
+	return kc_inputs_open(&run->inputs, &request, err);
 }
 
 static int make_plan(struct run *run, struct kc_error *err)
 {
 	const struct kc_plan_list lists[] = {
-		{ .each = KC_EACH_PROMISED_IMPORT, .items = run->promised, .count = run->promised_count }
+		{ .each = KC_EACH_PROMISED_IMPORT, .items = run->inputs.promised.items,
+		  .count = run->inputs.promised.count }
 	};
 	const struct kc_plan_request request = { .image = run->options->operand,
 						 .tables = kc_case_tables,
@@ -156,9 +147,10 @@ static int open_reports(struct run *run, struct kc_error *err)
 
 static int run_plan(struct run *run, struct kc_error *err)
 {
-	const struct kc_case_context context = { .volume = run->volume,
-						 .image = run->image,
-						 .policy = run->policy,
+	const struct kc_case_context context = { .volume = &run->inputs.volume,
+						 .image = &run->inputs.image,
+						 .policy = run->inputs.policy,
+						 .filter = &run->inputs.filter,
 						 .keep = run->options->keep,
 						 .must_run = run->options->must_run };
 	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,
@@ -169,8 +161,8 @@ static int run_plan(struct run *run, struct kc_error *err)
 	const struct kc_report_run told = { .suite = run->options->operand,
 					    .cases = run->plan.cases,
 					    .case_count = run->plan.count,
-					    .facts = run->facts,
-					    .fact_count = run->fact_count,
+					    .facts = run->inputs.facts,
+					    .fact_count = run->inputs.fact_count,
 					    .reproduce = kc_buffer_string(&run->reproduce) };
 
 	return kc_scheduler_run(&scheduler, &run->plan, &told, &run->tally, err);
@@ -253,7 +245,7 @@ static int close_run(struct run *run, struct kc_error *err)
 		run->reports[i]->ops->close(run->reports[i]);
 	kc_plan_release(&run->plan);
 	kc_buffer_release(&run->reproduce);
-	close_inputs(run);
+	kc_inputs_release(&run->inputs);
 	return status;
 }
 

@@ -16,6 +16,7 @@
 
 struct kc_image;
 struct kc_policy;
+struct kc_seccomp_filter;
 struct kc_volume;
 
 struct kc_case_context {
@@ -23,6 +24,7 @@ struct kc_case_context {
 	const struct kc_volume *volume; /* unpacked and verified */
 	const struct kc_image *image;	/* its root filesystem and what is declared about it */
 	const struct kc_policy *policy; /* of compat/, chosen for this volume and image */
+	const struct kc_seccomp_filter *filter; /* of every sandbox */
 	bool keep;			/* --keep: leave what may help to look into a failure */
 	bool must_run;			/* --must-run: the scheduler turns a skip into BROKEN by itself */
 
