@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int record(struct kc_error *err, int errno_value, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static int record(struct kc_error *err, int errno_value,
+							const char *format, va_list arguments)
 {
 	int code = errno_value ? -(errno_value < 0 ? -errno_value : errno_value) : -EIO;
 
