@@ -14,7 +14,7 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 			     .operand = "IMAGE",
 			     .help = "check a volume in a sandbox made from IMAGE",
 			     .details = "IMAGE is a name that `list images` shows. A case is identified as "
-					"IMAGE.GROUP::NAME, e.g. centos7.imports::zmq." },
+					"IMAGE.GROUP.NAME, e.g. centos7.imports.zmq." },
 	[KC_COMMAND_LIST] = { .name = "list",
 			      .operand = "images|cases",
 			      .help = "show the images or the cases there are, one line each" },
@@ -51,8 +51,9 @@ const struct kc_option_row kc_option_rows[] = {
 	  .type = KC_OPTION_STRINGS,
 	  .commands = RUN,
 	  FIELD(patterns),
-	  .help = "run only the cases whose identity contains PATTERN, or matches it as a whole if it "
-		  "has any of * ? [; repeatable, every PATTERN has to select something" },
+	  .help = "run only the case of this identity, else all whose identity contains PATTERN, or "
+		  "matches it as a whole if it has any of * ? [; repeatable, every PATTERN has to "
+		  "select something" },
 	{ .name = "timeout",
 	  .argument = "SECONDS",
 	  .type = KC_OPTION_SECONDS,
