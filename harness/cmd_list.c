@@ -14,7 +14,7 @@ static int append_case(struct kc_buffer *text, const struct kc_case_table *table
 	char identity[256];
 
 	/* A row with `each` stands for as many cases as its list has entries, which depends on the volume. */
-	(void)snprintf(identity, sizeof(identity), "%s::%s", table->group,
+	(void)snprintf(identity, sizeof(identity), "%s.%s", table->group,
 		       row->each == KC_EACH_NONE ? row->name : "*");
 	return kc_output_row(text, identity, row->what);
 }

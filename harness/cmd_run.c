@@ -71,7 +71,7 @@ static int print_plan(const struct run *run, struct kc_error *err)
 		char identity[512];
 		int status;
 
-		(void)snprintf(identity, sizeof(identity), "%s::%s", testcase->classname, testcase->name);
+		(void)snprintf(identity, sizeof(identity), "%s.%s", testcase->classname, testcase->name);
 		status = kc_output_row(&text, identity, testcase->what);
 		if (status < 0)
 			return kc_error_errno(err, status, "list the cases");

@@ -65,15 +65,15 @@ enum kc_option_type {
 };
 
 struct kc_option_row {
-	const char *name;     /* without the dashes; NULL for an option that has only a letter */
-	char letter;	      /* '\0': none */
-	const char *argument; /* "FILE"; NULL for a flag */
-	const char *help;     /* a sentence without its full stop */
-	enum kc_option_type type;
-	unsigned int commands;	    /* bit 1u << enum kc_command */
+	const char *name;	    /* without the dashes; NULL for an option that has only a letter */
+	const char *argument;	    /* "FILE"; NULL for a flag */
+	const char *help;	    /* a sentence without its full stop */
+	const char *const *choices; /* NULL-terminated; of KC_OPTION_CHOICE alone */
 	size_t offset;		    /* of the field */
-	unsigned int maximum;	    /* of a number or of seconds; the minimum is 1 */
-	const char *const *choices; /* NULL-terminated */
+	enum kc_option_type type;
+	unsigned int commands; /* bit 1u << enum kc_command */
+	unsigned int maximum;  /* of a number or of seconds; the minimum is 1 */
+	char letter;	       /* '\0': none */
 };
 
 struct kc_command_row {
@@ -84,6 +84,8 @@ struct kc_command_row {
 	const char *help; /* a sentence without its full stop */
 	const char *details; /* a paragraph for the command's own help; may be NULL */
 };
+
+#define KC_OPTION_ROWS_MAX 64
 
 struct kc_exit_row {
 	enum kc_exit status;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,7 +160,7 @@ static int refuse_duplicates(const struct kc_plan *plan, struct kc_error *err)
 
 			if (strcmp(one->name, other->name) == 0 &&
 			    strcmp(one->classname, other->classname) == 0)
-				return kc_error_set(err, EINVAL, "%s:%u: case %s::%s stands at %s:%u already",
+				return kc_error_set(err, EINVAL, "%s:%u: case %s.%s stands at %s:%u already",
 						    one->file, one->line, one->classname, one->name,
 						    other->file, other->line);
 		}
@@ -222,14 +223,43 @@ int kc_plan_make(struct kc_plan *plan, const struct kc_plan_request *request, st
 	return status;
 }
 
-bool kc_plan_matches(const struct kc_report_case *testcase, const char *pattern)
+static void identify(const struct kc_report_case *testcase, char ret_identity[IDENTITY_SIZE])
+{
+	(void)snprintf(ret_identity, IDENTITY_SIZE, "%s.%s", testcase->classname, testcase->name);
+}
+
+static bool is_identity(const struct kc_plan *plan, const char *pattern)
 {
 	char identity[IDENTITY_SIZE];
 
-	(void)snprintf(identity, sizeof(identity), "%s::%s", testcase->classname, testcase->name);
-	if (strpbrk(pattern, "*?["))
-		return fnmatch(pattern, identity, 0) == 0;
-	return strstr(identity, pattern) != NULL;
+	for (size_t i = 0; i < plan->count; i++) {
+		identify(&plan->cases[i], identity);
+		if (strcmp(identity, pattern) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Marks what one pattern selects. False if that is nothing. */
+static bool mark_selected(const struct kc_plan *plan, const char *pattern, bool *wanted)
+{
+	bool is_exact = is_identity(plan, pattern), is_glob = strpbrk(pattern, "*?[") != NULL, found = false;
+	char identity[IDENTITY_SIZE];
+
+	for (size_t i = 0; i < plan->count; i++) {
+		bool matches;
+
+		identify(&plan->cases[i], identity);
+		if (is_exact)
+			matches = strcmp(identity, pattern) == 0;
+		else if (is_glob)
+			matches = fnmatch(pattern, identity, 0) == 0;
+		else
+			matches = strstr(identity, pattern) != NULL;
+		wanted[i] |= matches;
+		found |= matches;
+	}
+	return found;
 }
 
 static int nothing_selected(struct kc_error *err, const char *pattern)
@@ -270,18 +300,9 @@ int kc_plan_select(struct kc_plan *plan, const char *const *patterns, size_t cou
 
 	if (!wanted)
 		return kc_error_errno(err, ENOMEM, "select cases");
-	for (size_t p = 0; p < count; p++) {
-		bool found = false;
-
-		for (size_t i = 0; i < plan->count; i++) {
-			bool matches = kc_plan_matches(&plan->cases[i], patterns[p]);
-
-			found |= matches;
-			wanted[i] |= matches;
-		}
-		if (!found)
+	for (size_t p = 0; p < count; p++)
+		if (!mark_selected(plan, patterns[p], wanted))
 			return nothing_selected(err, patterns[p]);
-	}
 	if (plan->count == 0)
 		return nothing_selected(err, NULL);
 	if (count) {

@@ -1,9 +1,9 @@
 /*
  * The plan: which cases run, in which order, under which names.
  *
- * A case is identified as CLASSNAME::NAME, "centos7.imports::zmq": CLASSNAME is IMAGE.GROUP, NAME the row's
- * name, or for a row with `each` the list's entry. In such a row's `what` the text "{item}" stands for the
- * entry.
+ * A case is identified as CLASSNAME.NAME, "centos7.imports.zmq", in reports and patterns alike: CLASSNAME is
+ * IMAGE.GROUP, NAME the row's name, or for a row with `each` the list's entry. In such a row's `what` the
+ * text "{item}" stands for the entry.
  *
  * Life cycle: 1. kc_plan_make  2. kc_plan_select, if cases were asked for  3. readers  4. kc_plan_release
  * (idempotent, fit for a zeroed object). `cases` keeps the order of the tables, for people to read; `order`
@@ -13,7 +13,6 @@
 #ifndef KC_RUN_PLAN_H
 #define KC_RUN_PLAN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,16 +60,14 @@ int kc_plan_make(struct kc_plan *plan, const struct kc_plan_request *request, st
 	__attribute__((warn_unused_result));
 
 /*
- * Keeps the cases that one of the patterns selects: it is contained in the identity, or, with any of * ? [ in
- * it, it matches the whole identity as fnmatch(3) does. A pattern that selects nothing is an error of kind
+ * Keeps the cases that one of the patterns selects. A pattern that is the identity of a case selects that
+ * case alone; any other one the cases whose identity contains it, or, with any of * ? [ in it, those whose
+ * whole identity it matches as fnmatch(3) does. A pattern that selects nothing is an error of kind
  * KC_ERROR_SELECTION (-ENOENT), and so is a plan without cases; the plan is unchanged then.
  */
 int kc_plan_select(struct kc_plan *plan, const char *const *patterns, size_t count, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
 void kc_plan_release(struct kc_plan *plan);
-
-/* True if the pattern selects the case. */
-bool kc_plan_matches(const struct kc_report_case *testcase, const char *pattern);
 
 #endif

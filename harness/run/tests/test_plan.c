@@ -28,8 +28,8 @@ static const struct kc_case_table imports = { "imports", "cases/imports.c", impo
 					      KC_ARRAY_LENGTH(import_rows) };
 static const struct kc_case_table *const tables[] = { &layout, &imports, NULL };
 
-static const char *const promised[] = { "zmq", "jupyter_client" };
-static const struct kc_plan_list lists[] = { { KC_EACH_PROMISED_IMPORT, promised, 2 } };
+static const char *const promised[] = { "zmq", "jupyter_client", "tls", "tls_more" };
+static const struct kc_plan_list lists[] = { { KC_EACH_PROMISED_IMPORT, promised, 4 } };
 
 static const struct kc_plan_request request = {
 	.image = "centos7", .tables = tables, .lists = lists, .list_count = 1
@@ -49,6 +49,8 @@ static void names_cases_by_image_group_and_row_or_item(void)
 		{ "centos7.layout", "keepalive", "pings come in time" },
 		{ "centos7.imports", "zmq", "`import zmq` works" },
 		{ "centos7.imports", "jupyter_client", "`import jupyter_client` works" },
+		{ "centos7.imports", "tls", "`import tls` works" },
+		{ "centos7.imports", "tls_more", "`import tls_more` works" },
 	};
 	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
 	struct kc_error err;
@@ -68,7 +70,7 @@ static void names_cases_by_image_group_and_row_or_item(void)
 
 static void starts_the_longest_first_and_the_last_phase_last(void)
 {
-	static const size_t expected[] = { 2, 3, 4, 0, 1 };
+	static const size_t expected[] = { 2, 3, 4, 5, 6, 0, 1 };
 	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
 	struct kc_error err;
 
@@ -99,15 +101,17 @@ static void selects_by_substring_or_glob(void)
 		const char *refused; /* part of the error */
 	} rows[] = {
 		{ { "zmq" }, 1, 1, NULL },
-		{ { "centos7" }, 1, 5, NULL },
-		{ { "imports::" }, 1, 2, NULL },
-		{ { "*::keep*" }, 1, 1, NULL },
+		{ { "centos7" }, 1, 7, NULL },
+		{ { "imports." }, 1, 4, NULL },
+		{ { "*.keep*" }, 1, 1, NULL },
 		{ { "keep*" }, 1, 0, "no case matches `keep*`" }, /* a glob is about the whole identity */
 		{ { "zmq", "keepalive" }, 2, 2, NULL },
+		{ { "tls" }, 1, 2, NULL },
+		{ { "centos7.imports.tls" }, 1, 1, NULL }, /* an identity is not a part of a longer one */
 		{ { "zmq", "zmq" }, 2, 1, NULL },
 		{ { "zmq", "zmpq" }, 2, 0, "no case matches `zmpq`" },
 		{ { "ZMQ" }, 1, 0, "no case matches `ZMQ`" },
-		{ { NULL }, 0, 5, NULL },
+		{ { NULL }, 0, 7, NULL },
 	};
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
@@ -121,7 +125,7 @@ static void selects_by_substring_or_glob(void)
 			KC_CHECK_INT(status, -ENOENT);
 			KC_CHECK_INT(err.kind, KC_ERROR_SELECTION);
 			KC_CHECK_CONTAINS(err.text, rows[i].refused);
-			KC_CHECK_INT(plan.count, 5);
+			KC_CHECK_INT(plan.count, 7);
 			continue;
 		}
 		KC_CHECK_OK(status, err);
@@ -178,7 +182,7 @@ static void refuses_rows_that_could_be_lost(void)
 		const char *refused; /* NULL: it is fine */
 	} rows[] = {
 		{ "two rows", "group", { GOOD, ROW("other-2", no_run, 1, 0) }, NULL, NULL },
-		{ "one name twice", "group", { GOOD, GOOD }, NULL, "t.group::good stands" },
+		{ "one name twice", "group", { GOOD, GOOD }, NULL, "t.group.good stands" },
 		{ "capitals", "group", { GOOD, ROW("Good", no_run, 1, 0) }, NULL, "not kebab-case" },
 		{ "a dash at the end", "group", { GOOD, ROW("a-", no_run, 1, 0) }, NULL, "not kebab-case" },
 		{ "no name", "group", { GOOD, ROW("", no_run, 1, 0) }, NULL, "not kebab-case" },
