@@ -170,7 +170,6 @@ static const struct kc_case cases[] = {
 	{ KC_CASE("keepalive"),
 	  .what = "ttyd pings an answering client in time and keeps it, and hangs up a silent one in time",
 	  .run = keepalive,
-	  .waits = true,
 	  .timeout_ms = 60000 },
 };
 

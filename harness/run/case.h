@@ -9,7 +9,6 @@
 #ifndef KC_RUN_CASE_H
 #define KC_RUN_CASE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,7 +37,6 @@ struct kc_case {
 	int64_t timeout_ms;
 	enum kc_case_each each;
 	enum kc_case_phase phase;
-	bool waits; /* it sleeps nearly all of its time: it does not count among the jobs */
 	const char *const *argv; /* data for `run` */
 	const char *const *environment;
 	const char *expect;
