@@ -29,8 +29,8 @@ static void expect_fact(const struct kc_case *row, struct kc_case_context *conte
 	if (strcmp(fact(result, row->expect), expected) == 0)
 		kc_result_pass(result);
 	else
-		kc_result_broken(result, "image %s: its %s is \"%s\", and \"%s\" is declared", context->image->name,
-				 row->expect, fact(result, row->expect), expected);
+		kc_result_broken(result, "image %s: its %s is \"%s\", and \"%s\" is declared",
+				 context->image->name, row->expect, fact(result, row->expect), expected);
 }
 
 static void libc_version(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
@@ -55,16 +55,10 @@ static void newest_tag(const struct kc_case *row, struct kc_case_context *contex
 }
 
 static const struct kc_case cases[] = {
-	{ KC_CASE("libc-version"),
-	  .what = "Python inside sees the image's declared C library",
-	  .run = libc_version,
-	  .expect = "libc",
-	  .timeout_ms = 20000 },
-	{ KC_CASE("pip-tags"),
-	  .what = "pip inside takes wheels for the image's C library and nothing newer",
-	  .run = newest_tag,
-	  .expect = "newest-platform",
-	  .timeout_ms = 20000 },
+	{ KC_CASE("libc-version"), .what = "Python inside sees the image's declared C library",
+	  .run = libc_version, .expect = "libc", .timeout_ms = 20000 },
+	{ KC_CASE("pip-tags"), .what = "pip inside takes wheels for the image's C library and nothing newer",
+	  .run = newest_tag, .expect = "newest-platform", .timeout_ms = 20000 },
 };
 
 const struct kc_case_table kc_cases_image = {

@@ -4,7 +4,8 @@
 #include "cases/cases.h"
 #include "run/program.h"
 
-static void import_module(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
+static void import_module(const struct kc_case *row, struct kc_case_context *context,
+			  struct kc_result *result)
 {
 	char statement[160];
 	const char *const argv[] = { KC_PYTHON, "-c", statement, NULL };
@@ -19,20 +20,13 @@ static void import_module(const struct kc_case *row, struct kc_case_context *con
 }
 
 static const struct kc_case plain[] = {
-	{ KC_CASE("import"),
-	  .what = "`import {item}` works",
-	  .each = KC_EACH_PROMISED_IMPORT,
-	  .run = import_module,
-	  .environment = kc_environment_plain,
-	  .timeout_ms = 20000 },
+	{ KC_CASE("import"), .what = "`import {item}` works", .each = KC_EACH_PROMISED_IMPORT,
+	  .run = import_module, .environment = kc_environment_plain, .timeout_ms = 20000 },
 };
 
 static const struct kc_case production[] = {
-	{ KC_CASE("import"),
-	  .what = "`import {item}` works with the agent's LD_LIBRARY_PATH",
-	  .each = KC_EACH_PROMISED_IMPORT,
-	  .run = import_module,
-	  .environment = kc_environment_production,
+	{ KC_CASE("import"), .what = "`import {item}` works with the agent's LD_LIBRARY_PATH",
+	  .each = KC_EACH_PROMISED_IMPORT, .run = import_module, .environment = kc_environment_production,
 	  .timeout_ms = 20000 },
 };
 

@@ -21,7 +21,8 @@
 /* Interpreters that crash at this many modules have made their point. */
 #define MAX_CRASHES 20
 
-static void python_version(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
+static void python_version(const struct kc_case *row, struct kc_case_context *context,
+			   struct kc_result *result)
 {
 	static const char *const argv[] = { KC_PYTHON, "-V", NULL };
 	KC_CLEANUP_PROGRAM struct kc_program program = { 0 };
@@ -130,7 +131,8 @@ static int list_modules(const char *directory, const struct kc_policy *policy, s
 
 		(void)snprintf(name, sizeof(name), "%.*s", (int)length, entry->d_name);
 		if (length && !kc_policy_why_not_imported(policy, name) && !add(modules, name))
-			return kc_error_set(err, E2BIG, "list `%s`: more than %d modules", directory, MAX_MODULES);
+			return kc_error_set(err, E2BIG, "list `%s`: more than %d modules", directory,
+					    MAX_MODULES);
 	}
 	return 0;
 }
@@ -174,7 +176,8 @@ static bool take_report(char *text, const char *mark, struct modules *modules, s
 		*ret_trying = strcmp(verb, "try") == 0 ? module : NULL;
 		module->reported = strcmp(verb, "try") != 0;
 		if (strcmp(verb, "no") == 0)
-			(void)snprintf(module->reason, sizeof(module->reason), "%s", line + strlen(mark) + reason);
+			(void)snprintf(module->reason, sizeof(module->reason), "%s",
+				       line + strlen(mark) + reason);
 	}
 	return ended;
 }
@@ -210,7 +213,8 @@ static int import_round(struct kc_case_context *context, struct modules *modules
 
 		if (!trying) {
 			(void)kc_program_succeeded(&program, context, "import modules", result);
-			kc_result_fail(result, "every import is reported", "the interpreter ended before the first",
+			kc_result_fail(result, "every import is reported",
+				       "the interpreter ended before the first",
 				       "the interpreter does not start");
 			return -ECHILD;
 		}
@@ -268,9 +272,11 @@ static void import_all(struct kc_case_context *context, const char *subdirectory
 	}
 	modules->extensions = extensions;
 	kc_program_python_version(context->volume, version);
-	(void)snprintf(directory, sizeof(directory), "%s/lib/python%s%s", context->volume->tree, version, subdirectory);
+	(void)snprintf(directory, sizeof(directory), "%s/lib/python%s%s", context->volume->tree, version,
+		       subdirectory);
 	/* Volumes whose extensions are all built in have no such directory, or an empty one. */
-	if (list_modules(directory, context->policy, modules, &err) < 0 && !(extensions && err.code == -ENOENT)) {
+	if (list_modules(directory, context->policy, modules, &err) < 0 &&
+	    !(extensions && err.code == -ENOENT)) {
 		kc_result_fail(result, "a directory of modules", strerror(-err.code), "%s", err.text);
 		return;
 	}
@@ -287,29 +293,27 @@ static void import_all(struct kc_case_context *context, const char *subdirectory
 		judge(modules, result);
 }
 
-static void standard_library(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
+static void standard_library(const struct kc_case *row, struct kc_case_context *context,
+			     struct kc_result *result)
 {
 	import_all(context, "", false, result);
 }
 
-static void extension_modules(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
+static void extension_modules(const struct kc_case *row, struct kc_case_context *context,
+			      struct kc_result *result)
 {
 	import_all(context, "/lib-dynload", true, result);
 }
 
 static const struct kc_case cases[] = {
-	{ KC_CASE("version"),
-	  .what = "`python -V` is the version that the volume promises",
-	  .run = python_version,
-	  .timeout_ms = 20000 },
+	{ KC_CASE("version"), .what = "`python -V` is the version that the volume promises",
+	  .run = python_version, .timeout_ms = 20000 },
 	{ KC_CASE("standard-library"),
 	  .what = "every module of the standard library imports, or is listed with the reason",
-	  .run = standard_library,
-	  .timeout_ms = 60000 },
+	  .run = standard_library, .timeout_ms = 60000 },
 	{ KC_CASE("extension-modules"),
 	  .what = "every extension in lib-dynload or built in imports, or is listed with the reason",
-	  .run = extension_modules,
-	  .timeout_ms = 60000 },
+	  .run = extension_modules, .timeout_ms = 60000 },
 };
 
 const struct kc_case_table kc_cases_python = {

@@ -83,9 +83,9 @@ static void report_client(const struct kc_keepalive_client_report *client, struc
 		measurement(result, client->name, "command", client->command_ms);
 	measurement(result, client->name, "measurement-late", keepalive->late_ms);
 	if (keepalive->verdict == KC_KEEPALIVE_FAIL)
-		kc_result_fail(result, keepalive->expected, keepalive->got, "the %s client: expected %s, got %s%s%s",
-			       client->name, keepalive->expected, keepalive->got,
-			       client->protocol_error[0] ? "; " : "", client->protocol_error);
+		kc_result_fail(result, keepalive->expected, keepalive->got,
+			       "the %s client: expected %s, got %s%s%s", client->name, keepalive->expected,
+			       keepalive->got, client->protocol_error[0] ? "; " : "", client->protocol_error);
 	else if (keepalive->verdict != KC_KEEPALIVE_PASS)
 		kc_result_broken(result, "the %s client: this machine was too busy to tell: %s", client->name,
 				 keepalive->got);
@@ -99,8 +99,8 @@ static int is_alive(void *context, struct kc_error *err)
 }
 
 /* Why the measurement could not go on: ttyd's death is the volume's failure, anything else is ours. */
-static void judge_end(struct kc_sandbox *sandbox, struct kc_case_context *context, const struct kc_error *cause,
-		      struct kc_result *result)
+static void judge_end(struct kc_sandbox *sandbox, struct kc_case_context *context,
+		      const struct kc_error *cause, struct kc_result *result)
 {
 	KC_CLEANUP_PROGRAM struct kc_program program = { 0 };
 	struct kc_error err = { 0 };
@@ -112,7 +112,8 @@ static void judge_end(struct kc_sandbox *sandbox, struct kc_case_context *contex
 	if (kc_program_finish(context, sandbox, &program, &err) < 0)
 		kc_result_broken_by(result, &err);
 	else if (kc_program_succeeded(&program, context, "ttyd", result))
-		kc_result_fail(result, "ttyd runs until it is ended", "it ended by itself", "ttyd: ended by itself");
+		kc_result_fail(result, "ttyd runs until it is ended", "it ended by itself",
+			       "ttyd: ended by itself");
 }
 
 static void measure(struct kc_sandbox *sandbox, struct kc_case_context *context, struct kc_result *result)
@@ -166,11 +167,11 @@ static void keepalive(const struct kc_case *row, struct kc_case_context *context
 }
 
 static const struct kc_case cases[] = {
-	{ KC_CASE("version"), .what = "ttyd starts and says its version", .run = ttyd_version, .timeout_ms = 20000 },
+	{ KC_CASE("version"), .what = "ttyd starts and says its version", .run = ttyd_version,
+	  .timeout_ms = 20000 },
 	{ KC_CASE("keepalive"),
 	  .what = "ttyd pings an answering client in time and keeps it, and hangs up a silent one in time",
-	  .run = keepalive,
-	  .timeout_ms = 60000 },
+	  .run = keepalive, .timeout_ms = 60000 },
 };
 
 const struct kc_case_table kc_cases_ttyd = {

@@ -103,8 +103,9 @@ static void check_entries(const struct entry *entries, size_t count, const struc
 			       percent ? version : "", percent ? percent + 2 : "");
 		found = examine(tree_fd, path, entries[i].kind);
 		if (found) {
-			kc_result_fail(result, entry_names[entries[i].kind], found, "%s in the volume: expected %s, found %s",
-				       path, entry_names[entries[i].kind], found);
+			kc_result_fail(result, entry_names[entries[i].kind], found,
+				       "%s in the volume: expected %s, found %s", path,
+				       entry_names[entries[i].kind], found);
 			return;
 		}
 	}
@@ -128,7 +129,8 @@ static bool agree(const char *what, const char *expected, const char *got, struc
 	kc_result_property(result, what, "%s", got);
 	if (strcmp(expected, got) == 0)
 		return true;
-	kc_result_fail(result, expected, got, "%s: the wheel says \"%s\", the volume \"%s\"", what, got, expected);
+	kc_result_fail(result, expected, got, "%s: the wheel says \"%s\", the volume \"%s\"", what, got,
+		       expected);
 	return false;
 }
 
@@ -272,7 +274,8 @@ static void check_ttyd(const struct kc_case *row, struct kc_case_context *contex
 		return;
 	}
 	if (!kc_elf_is_static_program(&elf)) {
-		kc_result_fail(result, "no program interpreter", elf.interpreter ? elf.interpreter : "a shared object",
+		kc_result_fail(result, "no program interpreter",
+			       elf.interpreter ? elf.interpreter : "a shared object",
 			       "bin/ttyd is not static: it needs %s of the image",
 			       elf.interpreter ? elf.interpreter : "a loader");
 		return;
@@ -283,12 +286,14 @@ static void check_ttyd(const struct kc_case *row, struct kc_case_context *contex
 	}
 	kc_result_property(result, "ttyd-sha256", "%s", digest);
 	if (*promised && strcmp(promised, digest) != 0)
-		kc_result_fail(result, promised, digest, "bin/ttyd in the volume is not the ttyd beside it in the wheel");
+		kc_result_fail(result, promised, digest,
+			       "bin/ttyd in the volume is not the ttyd beside it in the wheel");
 	else
 		kc_result_pass(result);
 }
 
-static void check_unchanged(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
+static void check_unchanged(const struct kc_case *row, struct kc_case_context *context,
+			    struct kc_result *result)
 {
 	struct kc_error err = { 0 };
 	int status = kc_volume_verify(context->volume, &err);
@@ -296,7 +301,8 @@ static void check_unchanged(const struct kc_case *row, struct kc_case_context *c
 	if (status == 0)
 		kc_result_pass(result);
 	else if (status == -EUCLEAN)
-		kc_result_fail(result, "every byte as it was unpacked", err.text, "the volume was changed: %s", err.text);
+		kc_result_fail(result, "every byte as it was unpacked", err.text,
+			       "the volume was changed: %s", err.text);
 	else
 		kc_result_broken_by(result, &err);
 }
@@ -304,29 +310,17 @@ static void check_unchanged(const struct kc_case *row, struct kc_case_context *c
 static const struct kc_case cases[] = {
 	{ KC_CASE("layout"),
 	  .what = "interpreter, ttyd and library folders are where the agent looks for them",
-	  .run = check_layout,
+	  .run = check_layout, .timeout_ms = 10000 },
+	{ KC_CASE("labels"), .what = "the wheel's label files agree with the volume", .run = check_labels,
 	  .timeout_ms = 10000 },
-	{ KC_CASE("labels"),
-	  .what = "the wheel's label files agree with the volume",
-	  .run = check_labels,
-	  .timeout_ms = 10000 },
-	{ KC_CASE("architecture"),
-	  .what = "every ELF file is built for the volume's architecture",
-	  .run = check_architecture,
-	  .timeout_ms = 30000 },
-	{ KC_CASE("mount-points"),
-	  .what = "the agent's mount points are there and empty",
-	  .run = check_mount_points,
-	  .timeout_ms = 10000 },
-	{ KC_CASE("ttyd-static"),
-	  .what = "ttyd is a static program, the one beside it in the wheel",
-	  .run = check_ttyd,
-	  .timeout_ms = 10000 },
-	{ KC_CASE("unchanged"),
-	  .what = "after all other cases the volume is byte for byte what it was",
-	  .run = check_unchanged,
-	  .phase = KC_PHASE_LAST,
-	  .timeout_ms = 30000 },
+	{ KC_CASE("architecture"), .what = "every ELF file is built for the volume's architecture",
+	  .run = check_architecture, .timeout_ms = 30000 },
+	{ KC_CASE("mount-points"), .what = "the agent's mount points are there and empty",
+	  .run = check_mount_points, .timeout_ms = 10000 },
+	{ KC_CASE("ttyd-static"), .what = "ttyd is a static program, the one beside it in the wheel",
+	  .run = check_ttyd, .timeout_ms = 10000 },
+	{ KC_CASE("unchanged"), .what = "after all other cases the volume is byte for byte what it was",
+	  .run = check_unchanged, .phase = KC_PHASE_LAST, .timeout_ms = 30000 },
 };
 
 const struct kc_case_table kc_cases_volume = {

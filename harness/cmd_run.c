@@ -46,10 +46,9 @@ static int open_inputs(struct run *run, struct kc_error *err)
 
 static int make_plan(struct run *run, struct kc_error *err)
 {
-	const struct kc_plan_list lists[] = {
-		{ .each = KC_EACH_PROMISED_IMPORT, .items = run->inputs.promised.items,
-		  .count = run->inputs.promised.count }
-	};
+	const struct kc_plan_list lists[] = { { .each = KC_EACH_PROMISED_IMPORT,
+						.items = run->inputs.promised.items,
+						.count = run->inputs.promised.count } };
 	const struct kc_plan_request request = { .image = run->options->operand,
 						 .tables = kc_case_tables,
 						 .lists = lists,

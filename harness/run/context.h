@@ -21,12 +21,12 @@ struct kc_volume;
 
 struct kc_case_context {
 	/* Of the whole run. */
-	const struct kc_volume *volume; /* unpacked and verified */
-	const struct kc_image *image;	/* its root filesystem and what is declared about it */
-	const struct kc_policy *policy; /* of compat/, chosen for this volume and image */
+	const struct kc_volume *volume;		/* unpacked and verified */
+	const struct kc_image *image;		/* its root filesystem and what is declared about it */
+	const struct kc_policy *policy;		/* of compat/, chosen for this volume and image */
 	const struct kc_seccomp_filter *filter; /* of every sandbox */
-	bool keep;			/* --keep: leave what may help to look into a failure */
-	bool must_run;			/* --must-run: the scheduler turns a skip into BROKEN by itself */
+	bool keep;				/* --keep: leave what may help to look into a failure */
+	bool must_run; /* --must-run: the scheduler turns a skip into BROKEN by itself */
 
 	/* Of this case. */
 	const char

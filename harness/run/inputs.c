@@ -48,7 +48,8 @@ static void on_progress(void *context, int64_t bytes, int64_t total)
 	const struct download *download = context;
 
 	if (download->request->progress)
-		download->request->progress(download->request->progress_context, download->what, bytes, total);
+		download->request->progress(download->request->progress_context, download->what, bytes,
+					    total);
 }
 
 static bool is_interrupted(void *context)
@@ -78,7 +79,8 @@ static int fetch(struct kc_inputs *inputs, const struct kc_inputs_request *reque
 	return status;
 }
 
-static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+		       struct kc_error *err)
 {
 	const char *volume = request->volume;
 	char path[PATH_MAX];
@@ -105,7 +107,8 @@ static int check_pairing(const struct kc_inputs *inputs, struct kc_error *err)
 	const char *wanted = kc_policy_libc(inputs->policy, inputs->volume.distro);
 
 	if (!inputs->volume.distro[0]) {
-		(void)kc_error_set(err, EINVAL, "volume `%s`: its name does not say which distribution it is of",
+		(void)kc_error_set(err, EINVAL,
+				   "volume `%s`: its name does not say which distribution it is of",
 				   inputs->volume.path);
 		kc_error_hint(err, "name it as upstream does: krunner-env.DISTRO.ARCH.tar.xz (a directory: "
 				   "krunner-env.DISTRO.ARCH)");
@@ -194,10 +197,10 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 	if (status == 0)
 		status = check_pairing(inputs, err);
 	if (status == 0)
-		status = kc_policy_promised_imports(inputs->policy, inputs->volume.distro,
-						    *inputs->volume.wheel.version ? inputs->volume.wheel.version :
-										    NULL,
-						    &inputs->promised, err);
+		status = kc_policy_promised_imports(
+			inputs->policy, inputs->volume.distro,
+			*inputs->volume.wheel.version ? inputs->volume.wheel.version : NULL,
+			&inputs->promised, err);
 	if (status == 0)
 		status = gather_facts(inputs, err);
 	if (status < 0)

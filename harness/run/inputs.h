@@ -19,8 +19,9 @@
 #define KC_INPUTS_FACTS 32
 
 struct kc_inputs_request {
-	const char *image;  /* a name of images/ */
-	const char *volume; /* "pypi:NAME[==VERSION]", or the path of an archive, wheel or directory; NULL: the newest
+	const char *image; /* a name of images/ */
+	const char *
+		volume; /* "pypi:NAME[==VERSION]", or the path of an archive, wheel or directory; NULL: the newest
 			     * wheel whose volume is made for the image's C library */
 	/* Called as bytes of a download arrive; total is -1 while unknown. May be NULL. */
 	void (*progress)(void *context, const char *what, int64_t bytes, int64_t total);

@@ -13,8 +13,8 @@
 #define STREAM_LIMIT (sizeof(struct kc_excerpt) + 256)
 
 #define PLAIN_ENVIRONMENT                                                                                    \
-	"PATH=/opt/backend.ai/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",    \
-		"LANG=C.UTF-8", "TERM=xterm", "PYTHONUNBUFFERED=1"
+	"PATH=/opt/backend.ai/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",             \
+		"HOME=/root", "LANG=C.UTF-8", "TERM=xterm", "PYTHONUNBUFFERED=1"
 
 const char *const kc_environment_plain[] = { PLAIN_ENVIRONMENT, NULL };
 const char *const kc_environment_production[] = { PLAIN_ENVIRONMENT, "LD_LIBRARY_PATH=/opt/backend.ai/lib",
@@ -36,7 +36,8 @@ void kc_program_python_version(const struct kc_volume *volume, char ret_version[
 		if (readlink(path, target, sizeof(target) - 1) < 0)
 			return;
 	}
-	if (strncmp(name, "python", strlen("python")) == 0 && strspn(name + 6, "0123456789.") == strlen(name + 6))
+	if (strncmp(name, "python", strlen("python")) == 0 &&
+	    strspn(name + 6, "0123456789.") == strlen(name + 6))
 		(void)snprintf(ret_version, 16, "%.15s", name + 6);
 }
 
@@ -65,7 +66,8 @@ int kc_program_finish(const struct kc_case_context *context, struct kc_sandbox *
 					.errors = KC_BUFFER_INIT(STREAM_LIMIT) };
 	if (!streams)
 		return kc_error_errno(err, ENOMEM, "follow a program");
-	status = kc_sandbox_wait(sandbox, context->deadline_ms, &streams[0], &streams[1], &program->outcome, err);
+	status = kc_sandbox_wait(sandbox, context->deadline_ms, &streams[0], &streams[1], &program->outcome,
+				 err);
 	if (status < 0)
 		return status;
 	status = kc_excerpt_append_to(&streams[0], &program->output);
@@ -81,7 +83,8 @@ int kc_program_finish(const struct kc_case_context *context, struct kc_sandbox *
 int kc_program_run(const struct kc_case_context *context, const char *const argv[],
 		   const char *const environment[], struct kc_program *program, struct kc_error *err)
 {
-	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = kc_program_sandbox(context, argv, environment);
+	KC_CLEANUP(kc_sandbox_release)
+	struct kc_sandbox *sandbox = kc_program_sandbox(context, argv, environment);
 	int status;
 
 	if (!sandbox)
@@ -97,7 +100,8 @@ void kc_program_release(struct kc_program *program)
 }
 
 /* How it ended, in words: "exit status 1", "killed by signal 11 (Segmentation fault)". */
-static void describe_end(const struct kc_sandbox_outcome *outcome, int64_t timeout_ms, char *ret_text, size_t size)
+static void describe_end(const struct kc_sandbox_outcome *outcome, int64_t timeout_ms, char *ret_text,
+			 size_t size)
 {
 	switch (outcome->end) {
 	case KC_END_EXITED:
@@ -143,7 +147,8 @@ static bool explain(const struct kc_program *program, const struct kc_case_conte
 	const struct kc_sandbox_outcome *outcome = &program->outcome;
 	const struct kc_policy_evidence evidence = { .output = kc_buffer_string(&program->errors),
 						     .length = program->errors.length,
-						     .signal = outcome->end == KC_END_KILLED ? outcome->status : 0,
+						     .signal = outcome->end == KC_END_KILLED ? outcome->status
+											     : 0,
 						     .image = context->image->name };
 
 	return kc_policy_explain(context->policy, &evidence, ret_explanation) > 0;
@@ -165,7 +170,8 @@ bool kc_program_succeeded(const struct kc_program *program, const struct kc_case
 		return true;
 	describe_end(&program->outcome, context->timeout_ms, end, sizeof(end));
 	length = last_line(kc_buffer_string(&program->errors), &line);
-	(void)snprintf(got, sizeof(got), "%s%s%.*s", end, length ? ": " : "", (int)(length < 300 ? length : 300), line);
+	(void)snprintf(got, sizeof(got), "%s%s%.*s", end, length ? ": " : "",
+		       (int)(length < 300 ? length : 300), line);
 	if (explain(program, context, &explanation)) {
 		/* The cause alone: cases that fail for the same one are shown together. */
 		kc_result_fail(result, "exit status 0", got, "%s", explanation.cause);

@@ -89,8 +89,8 @@ static bool find_own(const struct hierarchy *hierarchy, char ret_path[PATH_MAX])
 		*path++ = '\0';
 		path[strcspn(path, "\n")] = '\0';
 		controllers++;
-		if (hierarchy->controller[0] == '\0' ? controllers[0] != '\0' :
-						       !has_word(controllers, hierarchy->controller))
+		if (hierarchy->controller[0] == '\0' ? controllers[0] != '\0'
+						     : !has_word(controllers, hierarchy->controller))
 			continue;
 		(void)snprintf(ret_path, PATH_MAX, "%s", strcmp(path, "/") == 0 ? "" : path);
 		return true;
@@ -103,7 +103,8 @@ static int make_in(const struct hierarchy *hierarchy, const char *parent, uint64
 		   unsigned int processes, char ret_path[PATH_MAX])
 {
 	static unsigned int serial;
-	int written = snprintf(ret_path, PATH_MAX, "%s/krunner-compat-%ld-%u", parent, (long)getpid(), serial++);
+	int written =
+		snprintf(ret_path, PATH_MAX, "%s/krunner-compat-%ld-%u", parent, (long)getpid(), serial++);
 	int status;
 
 	if (written < 0 || written >= PATH_MAX)

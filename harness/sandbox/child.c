@@ -24,8 +24,9 @@
 #include "sys/fd.h"
 
 const struct kc_sandbox_namespace kc_sandbox_namespaces[KC_SANDBOX_NAMESPACES] = {
-	{ "user", CLONE_NEWUSER }, { "mnt", CLONE_NEWNS },  { "pid", CLONE_NEWPID },	   { "net", CLONE_NEWNET },
-	{ "ipc", CLONE_NEWIPC },   { "uts", CLONE_NEWUTS }, { "cgroup", CLONE_NEWCGROUP },
+	{ "user", CLONE_NEWUSER },     { "mnt", CLONE_NEWNS },	{ "pid", CLONE_NEWPID },
+	{ "net", CLONE_NEWNET },       { "ipc", CLONE_NEWIPC }, { "uts", CLONE_NEWUTS },
+	{ "cgroup", CLONE_NEWCGROUP },
 };
 
 /* A parent that is gone takes us with it, so a message that cannot be sent needs no handling. */
@@ -220,7 +221,8 @@ static _Noreturn void run_program(const struct kc_sandbox_setup *setup, int repo
 {
 	int saved;
 
-	if (setsid() < 0 || dup2(setup->null, 0) < 0 || dup2(setup->output, 1) < 0 || dup2(setup->errors, 2) < 0)
+	if (setsid() < 0 || dup2(setup->null, 0) < 0 || dup2(setup->output, 1) < 0 ||
+	    dup2(setup->errors, 2) < 0)
 		goto failed;
 	/* Whatever the harness had open stays outside (HOSTILE D5). */
 	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) < 0)

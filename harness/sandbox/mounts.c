@@ -149,8 +149,10 @@ static int stage(const struct kc_sandbox_setup *setup)
 /* The names are our own and relative to the stage: nothing of the caller's paths has to be escaped (HOSTILE D17). */
 static int overlay(int lower_fd, int *ret_root_fd)
 {
-	static const struct parameter parameters[] = { { "lowerdir", "lower" }, { "upperdir", "upper" },
-						       { "workdir", "work" },	{ "userxattr", NULL },
+	static const struct parameter parameters[] = { { "lowerdir", "lower" },
+						       { "upperdir", "upper" },
+						       { "workdir", "work" },
+						       { "userxattr", NULL },
 						       { NULL, NULL } };
 	KC_CLEANUP_FD int lower = open("lower", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	KC_CLEANUP_FD int place = open("root", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -160,8 +162,7 @@ static int overlay(int lower_fd, int *ret_root_fd)
 	if (lower < 0 || place < 0)
 		return -errno;
 	if (lower_fd >= 0) {
-		status = bind_at(lower_fd, lower,
-				 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		status = bind_at(lower_fd, lower, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 		if (status < 0)
 			return status;
 	}
@@ -190,7 +191,8 @@ static int bind_device(int dev_fd, size_t index)
 	if (!S_ISCHR(status.st_mode) ||
 	    status.st_rdev != makedev(devices[index].major_number, devices[index].minor_number))
 		return -ENODEV;
-	place = openat(dev_fd, devices[index].name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0666);
+	place = openat(dev_fd, devices[index].name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
+		       0666);
 	return place < 0 ? -errno : bind_at(source, place, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
@@ -267,10 +269,10 @@ static int mount_step(const struct kc_sandbox_setup *setup, enum kc_sandbox_step
 }
 
 static const char *const step_objects[KC_STEP_COUNT] = {
-	[KC_STEP_PROPAGATION] = "/",	[KC_STEP_STAGE] = "tmpfs on /tmp",
-	[KC_STEP_OVERLAY] = "overlay",	[KC_STEP_PROC] = "/proc",
-	[KC_STEP_DEV] = "/dev",		[KC_STEP_DEVPTS] = "/dev/pts",
-	[KC_STEP_TMP] = "/tmp",		[KC_STEP_VOLUME] = "the volume",
+	[KC_STEP_PROPAGATION] = "/",	  [KC_STEP_STAGE] = "tmpfs on /tmp",
+	[KC_STEP_OVERLAY] = "overlay",	  [KC_STEP_PROC] = "/proc",
+	[KC_STEP_DEV] = "/dev",		  [KC_STEP_DEVPTS] = "/dev/pts",
+	[KC_STEP_TMP] = "/tmp",		  [KC_STEP_VOLUME] = "the volume",
 	[KC_STEP_PIVOT_ROOT] = "overlay",
 };
 

@@ -36,8 +36,8 @@ static long read_number(const char *path)
 static bool file_contains(const char *path, const char *part)
 {
 	struct kc_buffer text = KC_BUFFER_INIT(1 << 20);
-	bool found =
-		kc_file_read(AT_FDCWD, path, &text, NULL) == 0 && strstr(kc_buffer_string(&text), part) != NULL;
+	bool found = kc_file_read(AT_FDCWD, path, &text, NULL) == 0 &&
+		     strstr(kc_buffer_string(&text), part) != NULL;
 
 	kc_buffer_release(&text);
 	return found;
@@ -84,12 +84,15 @@ static const struct {
 	  "AppArmor takes every capability from user namespaces of users",
 	  "load an AppArmor profile that gives this program `userns,`, or run it as root, or, for this boot: "
 	  "sysctl kernel.apparmor_restrict_unprivileged_userns=0" },
-	{ KC_STEP_PROC, KC_STEP_PROC, EPERM, ALWAYS, "parts of this machine's /proc are masked, as containers do",
-	  "run outside the container, or with docker --security-opt systempaths=unconfined, podman --security-opt "
+	{ KC_STEP_PROC, KC_STEP_PROC, EPERM, ALWAYS,
+	  "parts of this machine's /proc are masked, as containers do",
+	  "run outside the container, or with docker --security-opt systempaths=unconfined, podman "
+	  "--security-opt "
 	  "unmask=ALL" },
 	{ KC_STEP_NAMESPACES, KC_STEP_PIVOT_ROOT, EPERM, IN_CONTAINER,
 	  "we are in a container that forbids namespaces and mounts",
-	  "run it with docker --security-opt seccomp=unconfined --security-opt apparmor=unconfined --cap-add SYS_ADMIN, "
+	  "run it with docker --security-opt seccomp=unconfined --security-opt apparmor=unconfined --cap-add "
+	  "SYS_ADMIN, "
 	  "or outside the container" },
 	{ KC_STEP_NAMESPACES, KC_STEP_PIVOT_ROOT, EPERM, SECCOMP_CONFINED,
 	  "a seccomp filter around this process forbids it", "start it without that filter" },
@@ -102,11 +105,12 @@ static const struct {
 	  "point XDG_CACHE_HOME at a directory of another file system (a volume, a tmpfs)" },
 	{ KC_STEP_PROPAGATION, KC_STEP_VOLUME, ENOSYS, ALWAYS, "the kernel lacks the mount API",
 	  "use Linux 5.12 or newer" },
-	{ KC_STEP_PROC, KC_STEP_VOLUME, ELOOP, ALWAYS, "the image has a symbolic link where a directory must be",
-	  "the image is unsafe: rebuild it" },
+	{ KC_STEP_PROC, KC_STEP_VOLUME, ELOOP, ALWAYS,
+	  "the image has a symbolic link where a directory must be", "the image is unsafe: rebuild it" },
 	{ KC_STEP_PROC, KC_STEP_VOLUME, ENOTDIR, ALWAYS, "the image has a file where a directory must be",
 	  "the image is unsafe: rebuild it" },
-	{ KC_STEP_NAMESPACES, KC_STEP_COUNT, ENOMEM, ALWAYS, "the machine is out of memory", "free some, or lower --jobs" },
+	{ KC_STEP_NAMESPACES, KC_STEP_COUNT, ENOMEM, ALWAYS, "the machine is out of memory",
+	  "free some, or lower --jobs" },
 };
 
 void kc_sandbox_explain(enum kc_sandbox_step step, int errno_value, struct kc_error *err)

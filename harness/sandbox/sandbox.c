@@ -145,7 +145,8 @@ static void observe(struct kc_sandbox *sandbox, enum kc_sandbox_step step)
 static int step_error(enum kc_sandbox_step step, int errno_value, const char *object, struct kc_error *err)
 {
 	if (step == KC_STEP_PROOF && errno_value == EEXIST)
-		(void)kc_error_set(err, errno_value, "sandbox: %s: `%s` is the host's", step_names[step], object);
+		(void)kc_error_set(err, errno_value, "sandbox: %s: `%s` is the host's", step_names[step],
+				   object);
 	else if (object && *object)
 		(void)kc_error_errno(err, errno_value, "sandbox: %s: `%s`", step_names[step], object);
 	else
@@ -238,7 +239,8 @@ static int clone_child(struct kc_sandbox *sandbox)
 	long pid;
 
 	for (size_t i = 0; i < KC_SANDBOX_NAMESPACES; i++)
-		if (kc_sandbox_namespaces[i].flag != CLONE_NEWCGROUP) /* the child's, once it is in its cgroup */
+		if (kc_sandbox_namespaces[i].flag !=
+		    CLONE_NEWCGROUP) /* the child's, once it is in its cgroup */
 			flags |= (unsigned long)kc_sandbox_namespaces[i].flag;
 	/* The parent's copy of this descriptor table must not hold the child's end, or its end would go unnoticed. */
 	pid = syscall(SYS_clone, flags, NULL, &sandbox->init_pidfd, NULL, 0);
@@ -325,7 +327,8 @@ static int follow(struct kc_sandbox *sandbox, struct kc_error *err)
 		if (got < 0)
 			return step_error(last, -got, "message of pid 1", err);
 		if (got == 0)
-			return kc_error_set(err, ECHILD, "sandbox: pid 1 died after the step \"%s\"", step_names[last]);
+			return kc_error_set(err, ECHILD, "sandbox: pid 1 died after the step \"%s\"",
+					    step_names[last]);
 		if (message.kind == KC_MESSAGE_FAILED && message.step < KC_STEP_COUNT) {
 			message.object[sizeof(message.object) - 1] = '\0';
 			return step_error(message.step, message.errno_value, message.object, err);

@@ -59,11 +59,11 @@ enum kc_sandbox_step {
 };
 
 enum kc_sandbox_end {
-	KC_END_NONE = 0,    /* still running */
-	KC_END_EXITED,	    /* `status` is its exit status */
-	KC_END_KILLED,	    /* by signal `status` */
+	KC_END_NONE = 0, /* still running */
+	KC_END_EXITED,	 /* `status` is its exit status */
+	KC_END_KILLED,	 /* by signal `status` */
 	KC_END_NOT_STARTED, /* execve(2) refused the program with errno `status`: the program's fault, not the sandbox's */
-	KC_END_TIMEOUT,	    /* killed by us, at the time limit */
+	KC_END_TIMEOUT, /* killed by us, at the time limit */
 	KC_END_OUT_OF_MEMORY
 };
 

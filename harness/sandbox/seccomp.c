@@ -20,15 +20,19 @@ static const struct {
 	const char *name;
 	enum scmp_compare operation;
 } operations[] = {
-	{ "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT },
-	{ "SCMP_CMP_LE", SCMP_CMP_LE }, { "SCMP_CMP_EQ", SCMP_CMP_EQ },
-	{ "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+	{ "SCMP_CMP_NE", SCMP_CMP_NE },
+	{ "SCMP_CMP_LT", SCMP_CMP_LT },
+	{ "SCMP_CMP_LE", SCMP_CMP_LE },
+	{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+	{ "SCMP_CMP_GE", SCMP_CMP_GE },
+	{ "SCMP_CMP_GT", SCMP_CMP_GT },
 	{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 };
 
-static const char *const profile_keys[] = { "$schema",	"$comment", "defaultAction", "defaultErrnoRet",
-					    "archMap", "syscalls", NULL };
-static const char *const rule_keys[] = { "$comment", "comment",	 "names",    "action",	 "errnoRet",
+static const char *const profile_keys[] = {
+	"$schema", "$comment", "defaultAction", "defaultErrnoRet", "archMap", "syscalls", NULL
+};
+static const char *const rule_keys[] = { "$comment", "comment",	 "names",    "action", "errnoRet",
 					 "args",     "includes", "excludes", NULL };
 static const char *const argument_keys[] = { "index", "value", "valueTwo", "op", NULL };
 
@@ -96,7 +100,8 @@ static int get_argument(const cJSON *object, const char *name, struct scmp_arg_c
 	if (status < 0)
 		return status;
 	/* Doubles carry integers up to 2^53 exactly; a profile has no use for more. */
-	if (index < 0 || index >= MAX_ARGUMENTS || value < 0 || value > 0x1p53 || value_two < 0 || value_two > 0x1p53)
+	if (index < 0 || index >= MAX_ARGUMENTS || value < 0 || value > 0x1p53 || value_two < 0 ||
+	    value_two > 0x1p53)
 		return kc_error_set(err, EBADMSG, "%s: argument out of range", name);
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(operations); i++)
 		if (strcmp(operations[i].name, text) == 0) {
@@ -162,7 +167,8 @@ static int add_rule(scmp_filter_ctx context, const cJSON *rule, uint32_t default
 			continue;
 		status = seccomp_rule_add_array(context, action, number, count, arguments);
 		if (status < 0)
-			return kc_error_errno(err, status, "%s: add the rule for %s", name, call->valuestring);
+			return kc_error_errno(err, status, "%s: add the rule for %s", name,
+					      call->valuestring);
 	}
 	return 0;
 }

@@ -93,8 +93,8 @@ static void run_argv(struct ran *ran, const char *const argv[], int64_t timeout_
 		return;
 	ran->status = kc_sandbox_start(sandbox, &ran->err);
 	if (ran->status == 0)
-		ran->status = kc_sandbox_wait(sandbox, kc_now_ms() + timeout_ms, excerpt, excerpt, &ran->outcome,
-					      &ran->err);
+		ran->status = kc_sandbox_wait(sandbox, kc_now_ms() + timeout_ms, excerpt, excerpt,
+					      &ran->outcome, &ran->err);
 	if (ran->status == 0)
 		ran->status = kc_excerpt_append_to(excerpt, &ran->output);
 }
@@ -112,16 +112,18 @@ static void a_program_sees_only_its_own_world(void)
 	static const struct {
 		const char *name, *script, *expected;
 	} rows[] = {
-		{ "environment is built from nothing", "env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort",
-		  "MARK=inside\nPATH=/bin\n" },
+		{ "environment is built from nothing",
+		  "env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort", "MARK=inside\nPATH=/bin\n" },
 		{ "root inside", "id -u; id -g", "0\n0\n" },
 		{ "pid 1 is ours, its child is the program", "echo $$ $PPID", "2 1\n" },
 		{ "host name", "cat /proc/sys/kernel/hostname", "krunner\n" },
 		{ "only loopback", "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '", "lo\n" },
-		{ "loopback is up", "cat /proc/net/fib_trie | grep -c 127.0.0.1 | grep -qv '^0$' && echo up", "up\n" },
-		{ "no capabilities", "grep -h ^Cap /proc/self/status | cut -f2 | sort -u", "0000000000000000\n" },
-		{ "no new privileges, and a filter", "grep -h -e ^NoNewPrivs -e ^Seccomp: /proc/self/status | cut -f2",
-		  "1\n2\n" },
+		{ "loopback is up", "cat /proc/net/fib_trie | grep -c 127.0.0.1 | grep -qv '^0$' && echo up",
+		  "up\n" },
+		{ "no capabilities", "grep -h ^Cap /proc/self/status | cut -f2 | sort -u",
+		  "0000000000000000\n" },
+		{ "no new privileges, and a filter",
+		  "grep -h -e ^NoNewPrivs -e ^Seccomp: /proc/self/status | cut -f2", "1\n2\n" },
 		{ "standard input is empty", "cat; echo end", "end\n" },
 		{ "no descriptor of ours", "ls /proc/self/fd | sort -n | tr '\\n' ' '", "0 1 2 3 " },
 		{ "devices", "ls /dev | tr '\\n' ' '",
@@ -129,7 +131,8 @@ static void a_program_sees_only_its_own_world(void)
 		{ "the root can be written to", "echo x > /new-file && cat /new-file", "x\n" },
 		{ "and so can /tmp, which is empty", "ls -A /tmp; echo y > /tmp/f && cat /tmp/f", "y\n" },
 		{ "no cgroup file system", "grep -c ' - cgroup' /proc/self/mountinfo; true", "0\n" },
-		{ "the host's mounts are gone", "grep -c -e ' /sys ' -e ' /home ' /proc/self/mountinfo; true", "0\n" },
+		{ "the host's mounts are gone", "grep -c -e ' /sys ' -e ' /home ' /proc/self/mountinfo; true",
+		  "0\n" },
 		{ "cgroup namespace is rooted here", "cut -d: -f3 /proc/self/cgroup | sort -u", "/\n" },
 		{ "no terminal", "(: < /dev/tty) 2>/dev/null || echo none", "none\n" },
 		{ "limits", "ulimit -c; ulimit -n", "0\n1024\n" },
@@ -163,9 +166,14 @@ static void ends_are_told_apart(void)
 		{ "time limit", { "/bin/sh", "-c", "sleep 600" }, 200, KC_END_TIMEOUT, SIGKILL },
 		{ "time limit, signals ignored",
 		  { "/bin/sh", "-c", "trap '' TERM INT HUP; while :; do sleep 1; done" },
-		  200, KC_END_TIMEOUT, SIGKILL },
-		{ "a daemon that holds stdout", { "/bin/sh", "-c", "setsid sleep 600 & exit 0" }, PATIENCE_MS,
-		  KC_END_EXITED, 0 },
+		  200,
+		  KC_END_TIMEOUT,
+		  SIGKILL },
+		{ "a daemon that holds stdout",
+		  { "/bin/sh", "-c", "setsid sleep 600 & exit 0" },
+		  PATIENCE_MS,
+		  KC_END_EXITED,
+		  0 },
 	};
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
@@ -228,13 +236,14 @@ static void refused_system_calls_look_as_on_an_old_kernel(void)
 		CLEANUP_RAN struct ran ran;
 
 		(void)snprintf(script, sizeof(script),
-			       "print %s < 0 ? join(' ', sort grep { $!{$_} } keys %%!) : 'worked'", rows[i].call);
+			       "print %s < 0 ? join(' ', sort grep { $!{$_} } keys %%!) : 'worked'",
+			       rows[i].call);
 		run_argv(&ran, argv, PATIENCE_MS);
 		KC_CHECK_MESSAGE(ran.status == 0, "%s: %s", rows[i].name, ran.err.text);
-		KC_CHECK_MESSAGE(rows[i].errno_name ?
-					 strstr(kc_buffer_string(&ran.output), rows[i].errno_name) != NULL :
-					 strstr(kc_buffer_string(&ran.output), "EPERM") ||
-						 strstr(kc_buffer_string(&ran.output), "ENOSYS"),
+		KC_CHECK_MESSAGE(rows[i].errno_name
+					 ? strstr(kc_buffer_string(&ran.output), rows[i].errno_name) != NULL
+					 : strstr(kc_buffer_string(&ran.output), "EPERM") ||
+						   strstr(kc_buffer_string(&ran.output), "ENOSYS"),
 				 "%s: got %s", rows[i].name, kc_buffer_string(&ran.output));
 	}
 }
@@ -257,9 +266,10 @@ static void other_architectures_are_killed(void)
 static void the_volume_is_read_only_at_its_place(void)
 {
 	char directory[] = "/tmp/krunner-compat-test-XXXXXX";
-	const char *const argv[] = { "/bin/sh", "-c",
-				     "cat /opt/backend.ai/file; echo > /opt/backend.ai/file; echo > /opt/backend.ai/new",
-				     NULL };
+	const char *const argv[] = {
+		"/bin/sh", "-c",
+		"cat /opt/backend.ai/file; echo > /opt/backend.ai/file; echo > /opt/backend.ai/new", NULL
+	};
 	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = make(argv);
 	KC_CLEANUP_FREE struct kc_excerpt *excerpt = calloc(1, sizeof(*excerpt));
 	struct kc_sandbox_outcome outcome;
@@ -274,7 +284,8 @@ static void the_volume_is_read_only_at_its_place(void)
 	(void)chmod(path, 0666);
 	kc_sandbox_set_volume(sandbox, directory, "/opt/backend.ai");
 	KC_CHECK_OK(kc_sandbox_start(sandbox, &err), err);
-	KC_CHECK_OK(kc_sandbox_wait(sandbox, kc_now_ms() + PATIENCE_MS, excerpt, excerpt, &outcome, &err), err);
+	KC_CHECK_OK(kc_sandbox_wait(sandbox, kc_now_ms() + PATIENCE_MS, excerpt, excerpt, &outcome, &err),
+		    err);
 	KC_CHECK_INT(kc_excerpt_append_to(excerpt, &output), 0);
 	KC_CHECK_CONTAINS(kc_buffer_string(&output), "kept\n");
 	KC_CHECK_CONTAINS(kc_buffer_string(&output), "Read-only file system");
@@ -311,8 +322,12 @@ static void an_image_with_links_for_mount_points_is_refused(void)
 /* Sockets made inside keep their network namespace: what listens inside answers them, and nothing outside does. */
 static void sockets_belong_to_the_network_inside(void)
 {
-	const char *const argv[] = { "/bin/perl", PERL_BASE, "-MIO::Socket::INET", "-e",
-				     "$s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1:7681') or die; $| = 1; print "
+	const char *const argv[] = { "/bin/perl",
+				     PERL_BASE,
+				     "-MIO::Socket::INET",
+				     "-e",
+				     "$s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1:7681') "
+				     "or die; $| = 1; print "
 				     "'listening'; $c = $s->accept; print $c 'hello'; close $c",
 				     NULL };
 	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = make(argv);
@@ -325,7 +340,8 @@ static void sockets_belong_to_the_network_inside(void)
 	KC_REQUIRE(sandbox != NULL);
 	kc_sandbox_set_sockets(sandbox, 1);
 	KC_REQUIRE_OK(kc_sandbox_start(sandbox, &err), err);
-	KC_CHECK_INT(read(kc_sandbox_output_fd(sandbox), text, sizeof(text) - 1), (long long)strlen("listening"));
+	KC_CHECK_INT(read(kc_sandbox_output_fd(sandbox), text, sizeof(text) - 1),
+		     (long long)strlen("listening"));
 	fd = kc_sandbox_take_socket(sandbox);
 	KC_REQUIRE(fd >= 0);
 	KC_CHECK_INT(kc_sandbox_take_socket(sandbox), -1);
@@ -381,7 +397,8 @@ static void nothing_survives_the_death_of_the_harness(void)
 	pid = fork();
 	KC_REQUIRE(pid >= 0);
 	if (pid == 0) {
-		static const char *const argv[] = { "/bin/sh", "-c", "setsid sleep 600 & exec sleep 600", NULL };
+		static const char *const argv[] = { "/bin/sh", "-c", "setsid sleep 600 & exec sleep 600",
+						    NULL };
 		struct kc_sandbox *sandbox = make(argv);
 
 		(void)close(ready[0]);
@@ -412,16 +429,20 @@ static void a_bad_profile_is_refused(void)
 	} rows[] = {
 		{ "not JSON", "{", "not valid JSON" },
 		{ "no default", "{\"syscalls\": []}", "defaultAction" },
-		{ "unknown action", "{\"defaultAction\": \"SCMP_ACT_MAYBE\", \"syscalls\": []}", "SCMP_ACT_MAYBE" },
+		{ "unknown action", "{\"defaultAction\": \"SCMP_ACT_MAYBE\", \"syscalls\": []}",
+		  "SCMP_ACT_MAYBE" },
 		{ "unknown key", "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscals\": []}", "syscals" },
 		{ "errno out of range",
-		  "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 5000, \"syscalls\": []}", "errno" },
+		  "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"defaultErrnoRet\": 5000, \"syscalls\": []}",
+		  "errno" },
 		{ "condition",
-		  "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"mount\"], \"action\": "
+		  "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"mount\"], "
+		  "\"action\": "
 		  "\"SCMP_ACT_ERRNO\", \"includes\": {\"caps\": [\"CAP_SYS_ADMIN\"]}}]}",
 		  "conditional" },
 		{ "unknown comparison",
-		  "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"mount\"], \"action\": "
+		  "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": [\"mount\"], "
+		  "\"action\": "
 		  "\"SCMP_ACT_ERRNO\", \"args\": [{\"index\": 0, \"value\": 1, \"op\": \"SCMP_CMP_ISH\"}]}]}",
 		  "SCMP_CMP_ISH" },
 	};
@@ -430,8 +451,8 @@ static void a_bad_profile_is_refused(void)
 		struct kc_seccomp_filter compiled = { 0 };
 		struct kc_error err = { 0 };
 
-		KC_CHECK_MESSAGE(kc_seccomp_compile(rows[i].profile, strlen(rows[i].profile), "profile", &compiled,
-						    &err) < 0,
+		KC_CHECK_MESSAGE(kc_seccomp_compile(rows[i].profile, strlen(rows[i].profile), "profile",
+						    &compiled, &err) < 0,
 				 "%s: accepted", rows[i].name);
 		KC_CHECK_CONTAINS(err.text, rows[i].message);
 		kc_seccomp_release(&compiled);
@@ -441,8 +462,8 @@ static void a_bad_profile_is_refused(void)
 KC_TEST_SUITE_WITH(sandbox, KC_LABEL_SANDBOX, setup, teardown, KC_TEST(a_program_sees_only_its_own_world),
 		   KC_TEST(ends_are_told_apart), KC_TEST(leftovers_are_counted_and_killed),
 		   KC_TEST(output_without_end_is_cut_in_the_middle),
-		   KC_TEST(refused_system_calls_look_as_on_an_old_kernel), KC_TEST(other_architectures_are_killed),
-		   KC_TEST(the_volume_is_read_only_at_its_place),
+		   KC_TEST(refused_system_calls_look_as_on_an_old_kernel),
+		   KC_TEST(other_architectures_are_killed), KC_TEST(the_volume_is_read_only_at_its_place),
 		   KC_TEST(an_image_with_links_for_mount_points_is_refused),
 		   KC_TEST(sockets_belong_to_the_network_inside), KC_TEST(a_probe_walks_every_step),
 		   KC_TEST(nothing_survives_the_death_of_the_harness), KC_TEST(a_bad_profile_is_refused));
