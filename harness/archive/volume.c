@@ -130,17 +130,25 @@ static int check_is_volume(int tree_fd, const char *path, struct kc_error *err)
 
 /* --- Directories --- */
 
+/* A directory is named as the archive it was unpacked from, without the ending. */
+static void take_name(struct kc_volume *volume, const char *name)
+{
+	char archive[NAME_MAX + sizeof(".tar.xz")];
+
+	(void)snprintf(volume->name, sizeof(volume->name), "%s", name);
+	(void)snprintf(archive, sizeof(archive), "%s.tar.xz", volume->name);
+	(void)kc_volume_name_parse(archive, volume->distro, volume->arch); /* "" says that it did not */
+}
+
 static int open_directory(int fd, struct kc_volume *volume, struct kc_error *err)
 {
-	const char *base;
 	int status = check_is_volume(fd, volume->path, err);
 
 	if (status < 0)
 		return status;
 	if (!realpath(volume->path, volume->tree))
 		return kc_error_errno(err, errno, "resolve `%s`", volume->path);
-	base = strrchr(volume->tree, '/') + 1;
-	(void)snprintf(volume->name, sizeof(volume->name), "%s", base);
+	take_name(volume, strrchr(volume->tree, '/') + 1);
 	status = kc_manifest_of_tree(fd, &volume->manifest, err);
 	if (status < 0)
 		return kc_error_prefix(err, "volume `%s`", volume->path), status;
