@@ -118,7 +118,11 @@ static int open_console(struct run *run, struct kc_error *err)
 {
 	const char *terminal = getenv("TERM");
 	bool is_tty = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
-	struct kc_console_options options = { .fd = STDERR_FILENO, .is_tty = is_tty, .now_ms = kc_now_ms };
+	struct kc_console_options options = { .fd = STDERR_FILENO,
+					      .is_tty = is_tty,
+					      .quiet = run->options->quiet,
+					      .verbose = run->options->verbose,
+					      .now_ms = kc_now_ms };
 	struct winsize size;
 
 	/* no-color.org: set and not empty. */
