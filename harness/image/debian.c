@@ -14,51 +14,12 @@
 #include "archive/source.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "image/apt.h"
 #include "image/deb.h"
 #include "sys/fd.h"
 #include "sys/file.h"
-#include "sys/process.h"
 
-enum {
-	RESOLVE_TIMEOUT_MS = 60 * 1000,
-	UPDATE_TIMEOUT_MS = 5 * 60 * 1000,
-	DOWNLOAD_TIMEOUT_MS = 10 * 60 * 1000,
-	OUTPUT_LIMIT = 1 << 20
-};
-
-static const char no_apt_hint[] =
-	"the embedded image is made of Debian packages: it needs a Debian or Ubuntu "
-	"host with apt-get";
-
-/* apt.conf(5). Read after the host's files, so that it has the last word over everything but hooks, which are
- * lists and have to be cleared. */
-static const char common_configuration[] = "#clear APT::Update::Pre-Invoke;\n"
-					   "#clear APT::Update::Post-Invoke;\n"
-					   "#clear APT::Update::Post-Invoke-Success;\n"
-					   "#clear APT::Architectures;\n"
-					   "Acquire::Languages \"none\";\n"
-					   "Acquire::Retries \"2\";\n"
-					   /* Our directories are closed to apt's own download user. */
-					   "APT::Sandbox::User \"root\";\n";
-
-struct apt {
-	const char *directory;
-	char configuration[PATH_MAX];
-	struct kc_buffer output;
-	struct kc_buffer messages;
-};
-
-#define APT_INIT(path)                                                                                       \
-	{                                                                                                    \
-		.directory = (path), .output = KC_BUFFER_INIT(OUTPUT_LIMIT),                                 \
-		.messages = KC_BUFFER_INIT(OUTPUT_LIMIT)                                                     \
-	}
-
-static void cleanup_apt(struct apt *apt)
-{
-	kc_buffer_release(&apt->output);
-	kc_buffer_release(&apt->messages);
-}
+enum { RESOLVE_TIMEOUT_MS = 60 * 1000, DOWNLOAD_TIMEOUT_MS = 10 * 60 * 1000 };
 
 static void release_package(struct kc_debian_package *package)
 {
@@ -231,108 +192,15 @@ int kc_debian_read_json(const cJSON *array, struct kc_debian_packages *ret_packa
 	return status;
 }
 
-/* apt's directories below ours; apt-get makes none of them itself when unprivileged. */
-static int make_directories(const char *directory, struct kc_error *err)
-{
-	static const char *const below[] = { "apt/state/lists/partial", "apt/cache/archives/partial" };
-	int status = 0;
-
-	if (directory[strcspn(directory, "\"\\\n")] != '\0')
-		return kc_error_set(err, EINVAL, "`%s`: apt cannot work in a path with quotes", directory);
-	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(below); i++) {
-		KC_CLEANUP_BUFFER struct kc_buffer path = KC_BUFFER_INIT(PATH_MAX);
-
-		if (kc_buffer_printf(&path, "%s/%s", directory, below[i]) < 0)
-			return kc_error_errno(err, ENAMETOOLONG, "create directory `%s`", directory);
-		status = kc_dir_make(kc_buffer_string(&path), err);
-	}
-	return status;
-}
-
-/* With the host's lists, or with our own. The host's dpkg status plays no part: it would hold versions back.
- */
-static int configure(struct apt *apt, const char *architecture, bool own_lists, struct kc_error *err)
-{
-	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(4 * PATH_MAX);
-	int written = snprintf(apt->configuration, sizeof(apt->configuration), "%s/apt/%s.conf",
-			       apt->directory, own_lists ? "own" : "host");
-	int status = kc_buffer_printf(&text,
-				      "%sAPT::Architecture \"%s\";\nAPT::Architectures { \"%s\"; };\n"
-				      "Dir::Cache \"%s/apt/cache\";\nDir::State::status \"%s/apt/status\";\n",
-				      common_configuration, architecture, architecture, apt->directory,
-				      apt->directory);
-
-	if (own_lists && status == 0)
-		status = kc_buffer_printf(&text,
-					  "Dir::State \"%s/apt/state\";\nDir::State::Lists \"lists/\";\n",
-					  apt->directory);
-	if (status < 0 || written < 0 || (size_t)written >= sizeof(apt->configuration))
-		return kc_error_errno(err, ENAMETOOLONG, "configure apt in `%s`", apt->directory);
-	return kc_file_write_atomic(AT_FDCWD, apt->configuration, text.data, text.length, 0600, err);
-}
-
-/* The last line of what apt-get complained about, without its colon-separated severity. */
-static const char *last_complaint(struct apt *apt)
-{
-	char *text = apt->messages.data, *line;
-
-	while (apt->messages.length > 0 && text[apt->messages.length - 1] == '\n')
-		text[--apt->messages.length] = '\0';
-	if (apt->messages.length == 0)
-		return "it says nothing";
-	line = strrchr(text, '\n');
-	line = line ? line + 1 : text;
-	return strncmp(line, "E: ", 3) == 0 ? line + 3 : line;
-}
-
-/* apt-get's own arguments first, then `names` of which each may bear a version. */
-static int run_apt(struct apt *apt, const char *const first[], const char *const *names, size_t count,
-		   const char *directory, int64_t timeout_ms, struct kc_error *err)
-{
-	static const char *const environment[] = { "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive", NULL };
-	KC_CLEANUP_FREE const char **arguments = calloc(count + 16, sizeof(*arguments));
-	struct kc_process process = { .environment = environment,
-				      .directory = directory,
-				      .timeout_ms = timeout_ms,
-				      .output = &apt->output,
-				      .errors = &apt->messages };
-	size_t used = 0;
-	int exit_status = 0, status;
-
-	if (!arguments)
-		return kc_error_errno(err, ENOMEM, "run apt-get");
-	arguments[used++] = "apt-get";
-	arguments[used++] = "-qq";
-	arguments[used++] = "-c";
-	arguments[used++] = apt->configuration;
-	for (size_t i = 0; first[i]; i++)
-		arguments[used++] = first[i];
-	for (size_t i = 0; i < count; i++)
-		arguments[used++] = names[i];
-	kc_buffer_clear(&apt->output);
-	kc_buffer_clear(&apt->messages);
-	process.argv = arguments;
-	status = kc_process_run(&process, &exit_status, err);
-	if (status == -ENOENT)
-		kc_error_hint(err, "%s", no_apt_hint);
-	if (status < 0)
-		return status;
-	if (exit_status != 0) {
-		status = kc_error_set(err, EIO, "apt-get %s: %.600s", first[0], last_complaint(apt));
-		kc_error_hint(err, "check the network, the proxy, and that `apt-get update` works");
-	}
-	return status;
-}
-
-static int print_uris(struct apt *apt, const char *architecture, bool own_lists, const char *const *names,
-		      size_t count, struct kc_debian_packages *ret_packages, struct kc_error *err)
+static int print_uris(struct kc_apt *apt, bool own_lists, const char *const *names, size_t count,
+		      struct kc_debian_packages *ret_packages, struct kc_error *err)
 {
 	static const char *const arguments[] = { "download", "--print-uris", NULL };
 	struct kc_debian_packages packages = { 0 };
-	int status = configure(apt, architecture, own_lists, err);
+	int status = kc_apt_configure(apt, own_lists, err);
 
 	if (status == 0)
-		status = run_apt(apt, arguments, names, count, NULL, RESOLVE_TIMEOUT_MS, err);
+		status = kc_apt_run(apt, arguments, names, count, NULL, RESOLVE_TIMEOUT_MS, err);
 	if (status == 0)
 		status = kc_debian_parse_uris(kc_buffer_string(&apt->output), &packages, err);
 	if (status < 0)
@@ -345,25 +213,10 @@ static int print_uris(struct apt *apt, const char *architecture, bool own_lists,
 	return 0;
 }
 
-/* apt-get update succeeds or not as the host's sources, all of them, do; what counts is whether the packages
- * are known after it. */
-static int update_lists(struct apt *apt, const char *architecture, struct kc_error *err)
-{
-	static const char *const arguments[] = { "update", NULL };
-	struct kc_error ignored = { 0 };
-	int status = configure(apt, architecture, true, err);
-
-	if (status == 0 && run_apt(apt, arguments, NULL, 0, NULL, UPDATE_TIMEOUT_MS, &ignored) == -ENOENT) {
-		*err = ignored;
-		status = ignored.code;
-	}
-	return status;
-}
-
 static int lock_directory(const char *directory, int *ret_fd, struct kc_error *err)
 {
 	KC_CLEANUP_FD int fd = -1;
-	int status = make_directories(directory, err);
+	int status = kc_apt_make_directories(directory, err);
 
 	if (status < 0)
 		return status;
@@ -380,22 +233,22 @@ static int lock_directory(const char *directory, int *ret_fd, struct kc_error *e
 int kc_debian_resolve(const char *directory, const char *architecture, const char *const *names, size_t count,
 		      struct kc_debian_packages *ret_packages, struct kc_error *err)
 {
-	KC_CLEANUP(cleanup_apt) struct apt apt = APT_INIT(directory);
+	KC_CLEANUP_APT struct kc_apt apt = KC_APT_INIT(directory, architecture);
 	KC_CLEANUP_FD int lock = -1;
 	struct kc_error first = { 0 };
 	int status = lock_directory(directory, &lock, err);
 
 	if (status < 0)
 		return status;
-	status = print_uris(&apt, architecture, false, names, count, ret_packages, &first);
+	status = print_uris(&apt, false, names, count, ret_packages, &first);
 	if (status == 0)
 		return 0;
 	if (status == -ENOENT) {
 		*err = first;
 		return status;
 	}
-	status = update_lists(&apt, architecture, err);
-	return status < 0 ? status : print_uris(&apt, architecture, true, names, count, ret_packages, err);
+	status = kc_apt_update(&apt, err);
+	return status < 0 ? status : print_uris(&apt, true, names, count, ret_packages, err);
 }
 
 static int digest_of(int dirfd, const char *file, char ret_hex[KC_SHA256_HEX_SIZE], struct kc_error *err)
@@ -443,7 +296,7 @@ static int take_downloads(int dirfd, const struct kc_debian_packages *packages, 
 	return 0;
 }
 
-static int download(struct apt *apt, int dirfd, char *const *wanted, size_t count, struct kc_error *err)
+static int download(struct kc_apt *apt, int dirfd, char *const *wanted, size_t count, struct kc_error *err)
 {
 	static const char *const arguments[] = { "download", NULL };
 	KC_CLEANUP_BUFFER struct kc_buffer path = KC_BUFFER_INIT(PATH_MAX);
@@ -455,14 +308,13 @@ static int download(struct apt *apt, int dirfd, char *const *wanted, size_t coun
 		return kc_error_errno(err, errno, "create directory `%s/partial`", apt->directory);
 	if (kc_buffer_printf(&path, "%s/partial", apt->directory) < 0)
 		return kc_error_errno(err, ENAMETOOLONG, "`%s`", apt->directory);
-	return run_apt(apt, arguments, (const char *const *)wanted, count, kc_buffer_string(&path),
-		       DOWNLOAD_TIMEOUT_MS, err);
+	return kc_apt_run(apt, arguments, (const char *const *)wanted, count, kc_buffer_string(&path),
+			  DOWNLOAD_TIMEOUT_MS, err);
 }
 
 /* What the host's lists knew may have left the mirrors since: the second try is with lists of our own. */
-static int download_missing(struct apt *apt, int dirfd, const char *architecture,
-			    const struct kc_debian_packages *packages, const bool *missing, char **wanted,
-			    struct kc_error *err)
+static int download_missing(struct kc_apt *apt, int dirfd, const struct kc_debian_packages *packages,
+			    const bool *missing, char **wanted, struct kc_error *err)
 {
 	struct kc_error first = { 0 };
 	size_t count = 0;
@@ -479,11 +331,11 @@ static int download_missing(struct apt *apt, int dirfd, const char *architecture
 		}
 		count++;
 	}
-	status = configure(apt, architecture, false, err);
+	status = kc_apt_configure(apt, false, err);
 	if (status == 0)
 		status = download(apt, dirfd, wanted, count, &first);
 	if (status < 0 && status != -ENOENT) {
-		status = update_lists(apt, architecture, err);
+		status = kc_apt_update(apt, err);
 		if (status == 0)
 			status = download(apt, dirfd, wanted, count, err);
 	} else if (status < 0) {
@@ -502,7 +354,7 @@ static void free_strings(char **strings, size_t count)
 int kc_debian_fetch(const char *directory, const char *architecture,
 		    const struct kc_debian_packages *packages, struct kc_error *err)
 {
-	KC_CLEANUP(cleanup_apt) struct apt apt = APT_INIT(directory);
+	KC_CLEANUP_APT struct kc_apt apt = KC_APT_INIT(directory, architecture);
 	KC_CLEANUP_FREE bool *missing = calloc(packages->count + 1, sizeof(*missing));
 	char **wanted = calloc(packages->count + 1, sizeof(*wanted));
 	KC_CLEANUP_FD int lock = -1;
@@ -515,7 +367,7 @@ int kc_debian_fetch(const char *directory, const char *architecture,
 		any |= missing[i];
 	}
 	if (status == 0 && any)
-		status = download_missing(&apt, lock, architecture, packages, missing, wanted, err);
+		status = download_missing(&apt, lock, packages, missing, wanted, err);
 	if (status == 0 && any)
 		status = kc_tree_remove(lock, "partial", err);
 	free_strings(wanted, packages->count);
