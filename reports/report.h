@@ -1,9 +1,12 @@
 /*
- * The writer interface: a run tells every report the same story, each once: begin, then started and done for each case, end.
+ * The writer interface: a run tells every report the same story, each once: begin, then started and done for
+ * each case, end.
  *
- * Life cycle of a report: 1. its own constructor (console.h, junit.h)  2. kc_report_begin  3. kc_report_case_started,
- * kc_report_tick, kc_report_case_done in any interleaving of cases  4. kc_report_end  5. kc_report_close (idempotent).
- * Strings are borrowed for the whole life of the report: the plan and the facts outlive it.
+ * Life cycle of a report: 1. its own constructor (console.h, junit.h)  2. kc_report_begin
+ * 3. kc_report_case_started, kc_report_tick, kc_report_case_done in any interleaving of cases
+ * 4. kc_report_end; 2 to 4 may be repeated for another suite  5. kc_report_close (idempotent).
+ * Strings are borrowed for the whole life of the report: the plan and the facts outlive it. A case is named
+ * by its address in `run->cases`. A result is borrowed for the call.
  */
 #ifndef KC_REPORTS_REPORT_H
 #define KC_REPORTS_REPORT_H
@@ -12,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "reports/result.h"
 
@@ -29,10 +33,12 @@ struct kc_report_case {
 struct kc_report_run {
 	const char *suite; /* "centos7" */
 	const struct kc_report_case *cases;
-	size_t case_count;	     /* planned */
-	const struct kc_property *facts; /* volume and image digests, fidelity, kernel, time mode, versions, ... */
+	size_t case_count; /* planned */
+	const struct kc_property
+		*facts; /* volume and image digests, fidelity, kernel, time mode, versions, ... */
 	size_t fact_count;
-	const char *reproduce; /* "krunner-compat run centos7 --volume ...": a case's own command appends -k */
+	const char
+		*reproduce; /* "krunner-compat run centos7 --volume ...": a case's own command appends -k */
 };
 
 struct kc_report;
@@ -43,7 +49,8 @@ struct kc_report_ops {
 	void (*case_done)(struct kc_report *report, const struct kc_report_case *testcase,
 			  const struct kc_result *result);
 	void (*tick)(struct kc_report *report); /* about ten times a second while cases run; may be NULL */
-	/* `complete` is false when the run was cut short. Cases that were planned and never done must show as BROKEN. */
+	/* `complete` is false when the run was cut short. Cases that were planned and never done must show as
+	 * BROKEN. */
 	int (*end)(struct kc_report *report, bool complete, struct kc_error *err);
 	void (*close)(struct kc_report *report);
 };
@@ -51,5 +58,42 @@ struct kc_report_ops {
 struct kc_report {
 	const struct kc_report_ops *ops;
 };
+
+static inline int kc_report_begin(struct kc_report *report, const struct kc_report_run *run,
+				  struct kc_error *err)
+{
+	return report->ops->begin(report, run, err);
+}
+
+static inline void kc_report_case_started(struct kc_report *report, const struct kc_report_case *testcase)
+{
+	report->ops->case_started(report, testcase);
+}
+
+static inline void kc_report_case_done(struct kc_report *report, const struct kc_report_case *testcase,
+				       const struct kc_result *result)
+{
+	report->ops->case_done(report, testcase, result);
+}
+
+static inline void kc_report_tick(struct kc_report *report)
+{
+	if (report->ops->tick)
+		report->ops->tick(report);
+}
+
+static inline int kc_report_end(struct kc_report *report, bool complete, struct kc_error *err)
+{
+	return report->ops->end(report, complete, err);
+}
+
+/* Also frees the report; *report is NULL afterwards. */
+static inline void kc_report_close(struct kc_report **report)
+{
+	if (*report)
+		(*report)->ops->close(*report);
+	*report = NULL;
+}
+#define KC_CLEANUP_REPORT KC_CLEANUP(kc_report_close)
 
 #endif

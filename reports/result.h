@@ -43,7 +43,7 @@ struct kc_result {
 void kc_result_init(struct kc_result *result);
 void kc_result_release(struct kc_result *result);
 
-/* The verdict. The last one wins, but nothing turns a FAIL or an explicit BROKEN into a PASS. */
+/* The verdict. The last one wins, but nothing turns a FAIL or an explicit BROKEN into a PASS or a SKIP. */
 void kc_result_pass(struct kc_result *result);
 void kc_result_fail(struct kc_result *result, const char *expected, const char *got, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -58,6 +58,12 @@ void kc_result_output(struct kc_result *result, const char *bytes, size_t length
 /* A measurement or fact, in the order of the calls; a second one of the same name replaces the first. */
 void kc_result_property(struct kc_result *result, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Copies the record `from`, of any origin, over the fresh record `result`. */
+void kc_result_copy(struct kc_result *result, const struct kc_result *from);
+
+/* The message for a reader: never NULL, and a record that nothing was reported into says so. Borrowed. */
+const char *kc_result_message(const struct kc_result *result);
 
 /* "pass", "fail", "broken", "skip". */
 const char *kc_verdict_name(enum kc_verdict verdict);

@@ -7,6 +7,11 @@
  * directory descriptor, without following links; metadata goes through the open descriptor only. HOSTILE
  * sections 2a and 2b list what is refused.
  *
+ * What is kept of an entry: its type, name, content, link target, the permission bits of 0755 (and those that
+ * the owner needs), and a file's modification time within 1970 to 2106, because Python compares it with what
+ * its byte code was made from. Owners, other bits, attributes, access lists and flags are not. A directory
+ * that the archive does not list is made with mode 0755.
+ *
  * Life cycle: 1. fill the options (KC_EXTRACT_OPTIONS_INIT)  2. kc_extract_tar_xz into an empty directory  3.
  * on failure remove the directory: what is in it is not to be used.
  */
@@ -26,7 +31,7 @@ struct kc_extract_limits {
 	uint64_t entries;
 	uint64_t total_bytes;
 	uint64_t file_bytes;
-	unsigned int ratio; /* uncompressed / compressed, checked once more than 1 MiB has come out */
+	unsigned int ratio; /* uncompressed / compressed, checked once more than 16 MiB has come out */
 	unsigned int depth; /* components of a name */
 	unsigned int name_bytes;
 };
@@ -39,7 +44,8 @@ struct kc_extract_limits {
 	}
 
 /* What to do with an entry; the name is relative, checked, without "./" and trailing slash. Write another
- * name into `ret_name` to move it (checked again), or return false to leave the entry out. */
+ * name into `ret_name` (which is "") to move it (checked again), or return false to leave the entry out. Also
+ * asked for the target of a hard link. */
 typedef bool kc_extract_filter(void *context, const char *name, char *ret_name, size_t ret_name_size);
 
 struct kc_extract_options {
@@ -47,7 +53,11 @@ struct kc_extract_options {
 	uid_t owner_uid; /* everything is given to this id; (uid_t)-1 leaves it to us */
 	gid_t owner_gid;
 	bool merge; /* existing directories are fine (packages into one root); existing files never are */
-	bool skip_devices;	   /* device, FIFO and socket entries are left out instead of refused */
+	const char *
+		mount_point; /* where the tree will be seen: absolute links may go below it; NULL: none may */
+	bool foreign_links; /* symbolic links may be absolute or point above the root, as those of a root file
+			       system do: they are resolved inside a sandbox, never by us */
+	bool skip_devices;  /* device, FIFO and socket entries are left out instead of refused */
 	kc_extract_filter *filter; /* NULL: every entry, under its own name */
 	void *filter_context;
 	struct kc_buffer

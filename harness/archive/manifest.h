@@ -6,8 +6,27 @@
 #ifndef KC_ARCHIVE_MANIFEST_H
 #define KC_ARCHIVE_MANIFEST_H
 
+#include <stdint.h>
+#include <sys/types.h>
+
 #include "base/buffer.h"
+#include "base/digest.h"
 #include "base/error.h"
+
+/* 100,000 entries, the limit of an archive, with names of 500 bytes. */
+#define KC_MANIFEST_LIMIT_BYTES (64u << 20)
+
+/* One line. Names and targets are escaped as archive/names.h says:
+ *	NAME d MODE
+ *	NAME f MODE SIZE SHA256
+ *	NAME l TARGET
+ * A device, FIFO or socket that is found on disk reads NAME o MODE. */
+int kc_manifest_add_directory(struct kc_buffer *lines, const char *name, mode_t mode, struct kc_error *err)
+	__attribute__((warn_unused_result));
+int kc_manifest_add_file(struct kc_buffer *lines, const char *name, mode_t mode, uint64_t size,
+			 const char *digest, struct kc_error *err) __attribute__((warn_unused_result));
+int kc_manifest_add_link(struct kc_buffer *lines, const char *name, const char *target, struct kc_error *err)
+	__attribute__((warn_unused_result));
 
 /* Walks the tree below `dirfd` (never following links) and appends its sealed manifest. */
 int kc_manifest_of_tree(int dirfd, struct kc_buffer *manifest, struct kc_error *err)

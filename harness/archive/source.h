@@ -9,10 +9,14 @@
 #define KC_ARCHIVE_SOURCE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/digest.h"
 #include "base/error.h"
+
+/* What a reader asks for at once. */
+#define KC_SOURCE_CHUNK_BYTES 131072u
 
 struct kc_source {
 	/* Fills up to `size` bytes. The count, 0 at the verified end, or a negative errno with `err` set. */
@@ -20,8 +24,11 @@ struct kc_source {
 	void (*close)(struct kc_source *source);
 	void *state;
 	char name[512]; /* what errors call it */
+	uint64_t bytes; /* read so far */
 	struct kc_sha256 sha;
 };
+
+#define KC_CLEANUP_SOURCE KC_CLEANUP(kc_source_close)
 
 /* Borrows `fd`, which is read from its current position on. */
 int kc_source_open_fd(struct kc_source *source, int fd, const char *name, struct kc_error *err)
@@ -33,6 +40,9 @@ ssize_t kc_source_read(struct kc_source *source, void *buffer, size_t size, stru
 	__attribute__((warn_unused_result));
 /* SHA-256 of all that was read. Once, after the end. */
 int kc_source_digest(struct kc_source *source, char ret_hex[KC_SHA256_HEX_SIZE], struct kc_error *err)
+	__attribute__((warn_unused_result));
+/* Reads the rest and throws it away, for the digest alone. */
+int kc_source_drain(struct kc_source *source, char ret_hex[KC_SHA256_HEX_SIZE], struct kc_error *err)
 	__attribute__((warn_unused_result));
 void kc_source_close(struct kc_source *source);
 

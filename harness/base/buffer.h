@@ -53,7 +53,7 @@ char *kc_buffer_steal(struct kc_buffer *buffer);
  */
 struct kc_excerpt {
 	char head[4096];
-	char tail[12288]; /* a ring; read it with kc_excerpt_append_to */
+	char tail[61440]; /* a ring; read it with kc_excerpt_append_to */
 	size_t head_length;
 	size_t tail_length;
 	size_t tail_start;

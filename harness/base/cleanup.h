@@ -19,8 +19,9 @@ static inline void kc_cleanup_free(void *pointer)
 
 #define KC_STEAL(pointer)                                                                                    \
 	({                                                                                                   \
-		__typeof__(pointer) kc_stolen = (pointer);                                                   \
-		(pointer) = NULL;                                                                            \
+		__typeof__(pointer) *kc_from = &(pointer);                                                   \
+		__typeof__(pointer) kc_stolen = *kc_from;                                                    \
+		*kc_from = NULL;                                                                             \
 		kc_stolen;                                                                                   \
 	})
 

@@ -1,10 +1,10 @@
 /*
  * A sandbox: one program in namespaces, mounts and limits of its own, under a pid 1 of ours.
  *
- * Life cycle: 1. kc_sandbox_init  2. setters (they only record)  3. kc_sandbox_start  4. kc_sandbox_wait, or
+ * Life cycle: 1. kc_sandbox_new  2. setters (they only record)  3. kc_sandbox_start  4. kc_sandbox_wait, or
  * poll the descriptors yourself  5. kc_sandbox_release (idempotent; kills what still runs). Invariant:
  * between 3 and 5, killing `init_pid` is enough to remove every process and mount; it dies with us, too.
- * Ownership: setters copy strings; descriptors that `start` returns belong to the sandbox and close at
+ * Ownership: setters borrow what they are given until release; descriptors that `start` returns belong to the sandbox and close at
  * release, unless stolen.
  *
  * What is set up, in this order: user, mount, pid, net, ipc, uts and cgroup namespaces; private mount
@@ -29,11 +29,41 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+/* The steps of a start, in their order. kc_sandbox_step_name tells what each does. */
+enum kc_sandbox_step {
+	KC_STEP_NAMESPACES = 0,
+	KC_STEP_CGROUP,
+	KC_STEP_ID_MAP,
+	KC_STEP_OPEN,
+	KC_STEP_IDENTITY,
+	KC_STEP_DIE_WITH_PARENT,
+	KC_STEP_CGROUP_NAMESPACE,
+	KC_STEP_PROPAGATION,
+	KC_STEP_STAGE,
+	KC_STEP_OVERLAY,
+	KC_STEP_PROC,
+	KC_STEP_DEV,
+	KC_STEP_DEVPTS,
+	KC_STEP_TMP,
+	KC_STEP_VOLUME,
+	KC_STEP_PIVOT_ROOT,
+	KC_STEP_HOSTNAME,
+	KC_STEP_LOOPBACK,
+	KC_STEP_PROOF,
+	KC_STEP_LIMITS,
+	KC_STEP_PRIVILEGES,
+	KC_STEP_SECCOMP,
+	KC_STEP_SOCKETS,
+	KC_STEP_PROGRAM,
+	KC_STEP_COUNT
+};
+
 enum kc_sandbox_end {
-	KC_END_NONE,	/* still running */
-	KC_END_EXITED,	/* `status` is its exit status */
-	KC_END_KILLED,	/* by signal `status` */
-	KC_END_TIMEOUT, /* by us, at the time limit */
+	KC_END_NONE = 0, /* still running */
+	KC_END_EXITED,	 /* `status` is its exit status */
+	KC_END_KILLED,	 /* by signal `status` */
+	KC_END_NOT_STARTED, /* execve(2) refused the program with errno `status`: the program's fault, not the sandbox's */
+	KC_END_TIMEOUT, /* killed by us, at the time limit */
 	KC_END_OUT_OF_MEMORY
 };
 
@@ -45,22 +75,37 @@ struct kc_sandbox_outcome {
 };
 
 struct kc_sandbox;
+struct kc_seccomp_filter;
 
 struct kc_sandbox *kc_sandbox_new(void); /* NULL: out of memory */
 void kc_sandbox_release(struct kc_sandbox **sandbox);
 
+/* As real root: the unprivileged id that is root inside (it owns the trees, see archive/store.h). Without root it is the
+ * caller's own id, and this is ignored. */
+void kc_sandbox_set_inner_id(struct kc_sandbox *sandbox, unsigned int id);
 void kc_sandbox_set_root(struct kc_sandbox *sandbox, const char *image_tree);
 void kc_sandbox_set_volume(struct kc_sandbox *sandbox, const char *volume_tree, const char *mount_point);
-void kc_sandbox_set_seccomp(struct kc_sandbox *sandbox, const void *bpf, size_t length);
-/* Both NULL-terminated, copied. The environment is this and nothing else. */
+/* Borrowed until release; see sandbox/seccomp.h. */
+void kc_sandbox_set_filter(struct kc_sandbox *sandbox, const struct kc_seccomp_filter *filter);
+/* Both NULL-terminated, borrowed until release; argv[0] is a path inside. The environment is this and nothing else. Without
+ * a command the sandbox goes through every step and ends: a probe. */
 void kc_sandbox_set_command(struct kc_sandbox *sandbox, const char *const argv[],
 			    const char *const environment[]);
 /* Creates `count` TCP sockets inside the network namespace before the program starts; a socket keeps its
  * namespace, so that the harness may connect them from outside. */
 void kc_sandbox_set_sockets(struct kc_sandbox *sandbox, unsigned int count);
 
+/* Called in the parent for every step that is done, in order; for progress and `doctor`. */
+typedef void kc_sandbox_observer(void *context, enum kc_sandbox_step step);
+void kc_sandbox_set_observer(struct kc_sandbox *sandbox, kc_sandbox_observer *observer, void *context);
+
+const char *kc_sandbox_step_name(enum kc_sandbox_step step);
+
 /* On failure nothing is left running, the object is as after step 2, and `err` names the step. */
 int kc_sandbox_start(struct kc_sandbox *sandbox, struct kc_error *err) __attribute__((warn_unused_result));
+
+/* False once the program has ended, before kc_sandbox_wait says how. */
+bool kc_sandbox_is_running(const struct kc_sandbox *sandbox);
 
 int kc_sandbox_output_fd(const struct kc_sandbox *sandbox); /* the program's stdout */
 int kc_sandbox_error_fd(const struct kc_sandbox *sandbox);  /* its stderr */
@@ -71,5 +116,8 @@ int kc_sandbox_take_socket(struct kc_sandbox *sandbox);	    /* -1 when none is l
 int kc_sandbox_wait(struct kc_sandbox *sandbox, int64_t deadline_ms, struct kc_excerpt *output,
 		    struct kc_excerpt *errors, struct kc_sandbox_outcome *ret_outcome, struct kc_error *err)
 	__attribute__((warn_unused_result));
+
+/* After start: how processes and memory are limited ("cgroup v2 pids, memory", "resource limits only: REASON"). */
+const char *kc_sandbox_limits_text(const struct kc_sandbox *sandbox);
 
 #endif

@@ -32,8 +32,9 @@ static inline void kc_cleanup_dir(DIR **dir)
 
 #define KC_STEAL_FD(fd)                                                                                      \
 	({                                                                                                   \
-		int kc_stolen_fd = (fd);                                                                     \
-		(fd) = -1;                                                                                   \
+		int *kc_from_fd = &(fd);                                                                     \
+		int kc_stolen_fd = *kc_from_fd;                                                              \
+		*kc_from_fd = -1;                                                                            \
 		kc_stolen_fd;                                                                                \
 	})
 

@@ -1,0 +1,18 @@
+/* Every case there is: one table per group, in the order that reports show. */
+#ifndef KC_CASES_CASES_H
+#define KC_CASES_CASES_H
+
+#include "run/case.h"
+
+extern const struct kc_case_table *const kc_case_tables[]; /* NULL-terminated */
+
+/* One per file of this folder. */
+extern const struct kc_case_table kc_cases_volume;
+extern const struct kc_case_table kc_cases_image;
+extern const struct kc_case_table kc_cases_python;
+extern const struct kc_case_table kc_cases_imports;
+extern const struct kc_case_table kc_cases_imports_production;
+extern const struct kc_case_table kc_cases_runtime;
+extern const struct kc_case_table kc_cases_ttyd;
+
+#endif

@@ -1,0 +1,321 @@
+/* The interpreter and its standard library. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "archive/volume.h"
+#include "base/embedded.h"
+#include "cases/cases.h"
+#include "compat/policy.h"
+#include "run/program.h"
+#include "sys/fd.h"
+
+#define MAX_MODULES 1024
+/* Interpreters that crash at this many modules have made their point. */
+#define MAX_CRASHES 20
+
+static void python_version(const struct kc_case *row, struct kc_case_context *context,
+			   struct kc_result *result)
+{
+	static const char *const argv[] = { KC_PYTHON, "-V", NULL };
+	KC_CLEANUP_PROGRAM struct kc_program program = { 0 };
+	const struct kc_volume *volume = context->volume;
+	struct kc_error err = { 0 };
+	char expected[64], promised[16];
+	const char *output;
+	size_t length;
+
+	kc_program_python_version(volume, promised);
+	if (*volume->wheel.python_version)
+		(void)snprintf(promised, sizeof(promised), "%.15s", volume->wheel.python_version);
+	if (!*promised) {
+		kc_result_broken(result, "the volume does not say which Python it has");
+		return;
+	}
+	if (kc_program_run(context, argv, kc_environment_plain, &program, &err) < 0) {
+		kc_result_broken_by(result, &err);
+		return;
+	}
+	if (!kc_program_succeeded(&program, context, "python -V", result))
+		return;
+	output = kc_buffer_string(&program.output);
+	(void)snprintf(expected, sizeof(expected), "Python %s", promised);
+	length = strlen(expected);
+	kc_result_property(result, "python-version", "%.*s", (int)strcspn(output, "\n"), output);
+	if (strncmp(output, expected, length) == 0 && strchr(".\n", output[length]))
+		kc_result_pass(result);
+	else
+		kc_result_fail(result, expected, output, "python -V is not what krunner-python promises");
+}
+
+/* Names to import, and what became of each. */
+struct modules {
+	struct module {
+		char name[96];
+		char reason[320]; /* "" while importable */
+		bool reported;
+		bool must; /* the policy wants it, and a crash is nobody's wish */
+	} list[MAX_MODULES];
+	size_t count;
+	bool extensions; /* which kind to look for */
+};
+
+static struct module *find(struct modules *modules, const char *name)
+{
+	for (size_t i = 0; i < modules->count; i++)
+		if (strcmp(modules->list[i].name, name) == 0)
+			return &modules->list[i];
+	return NULL;
+}
+
+/* The module's place, a new one if need be; NULL when there is no room for it. */
+static struct module *add(struct modules *modules, const char *name)
+{
+	struct module *module = find(modules, name);
+
+	if (module)
+		return module;
+	module = &modules->list[modules->count];
+	if (modules->count == MAX_MODULES || strlen(name) >= sizeof(module->name))
+		return NULL;
+	memcpy(module->name, name, strlen(name) + 1);
+	modules->count++;
+	return module;
+}
+
+static bool has_init(int directory_fd, const char *name)
+{
+	char path[300];
+	struct stat status;
+
+	(void)snprintf(path, sizeof(path), "%s/__init__.py", name);
+	return fstatat(directory_fd, path, &status, 0) == 0;
+}
+
+/* The module that a directory entry stands for: "x.py", "x/__init__.py", "_x.cpython-313-x86_64-linux-gnu.so". 0: none. */
+static size_t module_name_length(int directory_fd, const char *entry, bool extensions)
+{
+	size_t length = strcspn(entry, ".");
+	const char *rest = entry + length;
+
+	if (!isalpha((unsigned char)entry[0]) && entry[0] != '_')
+		return 0;
+	if (extensions) {
+		size_t suffix = strlen(rest);
+
+		return suffix > 3 && strcmp(rest + suffix - 3, ".so") == 0 ? length : 0;
+	}
+	if (strcmp(rest, ".py") == 0)
+		return length;
+	return !*rest && has_init(directory_fd, entry) ? length : 0;
+}
+
+static int list_modules(const char *directory, const struct kc_policy *policy, struct modules *modules,
+			struct kc_error *err)
+{
+	KC_CLEANUP_DIR DIR *dir = opendir(directory);
+	struct dirent *entry;
+
+	if (!dir)
+		return kc_error_errno(err, errno, "list `%s`", directory);
+	while ((entry = readdir(dir))) {
+		size_t length = module_name_length(dirfd(dir), entry->d_name, modules->extensions);
+		char name[NAME_MAX + 1];
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)length, entry->d_name);
+		if (length && !kc_policy_why_not_imported(policy, name) && !add(modules, name))
+			return kc_error_set(err, E2BIG, "list `%s`: more than %d modules", directory,
+					    MAX_MODULES);
+	}
+	return 0;
+}
+
+/* The modules that the policy wants, on the disk or not. */
+static int require_base_modules(const struct kc_policy *policy, struct modules *modules, struct kc_error *err)
+{
+	KC_CLEANUP_POLICY_NAMES struct kc_policy_names names = { 0 };
+	int status = kc_policy_base_modules(policy, &names, err);
+
+	for (size_t i = 0; status == 0 && i < names.count; i++) {
+		struct module *module = add(modules, names.items[i]);
+
+		if (!module)
+			return kc_error_set(err, E2BIG, "base modules: more than %d", MAX_MODULES);
+		module->must = true;
+	}
+	return status;
+}
+
+/* What modules.py says: "MARK try|ok|no NAME [REASON]" and "MARK end COUNT". Returns true at the end line; *ret_trying is the
+ * module that was being imported when the lines stopped. Modules that are built in appear here first. */
+static bool take_report(char *text, const char *mark, struct modules *modules, struct module **ret_trying)
+{
+	bool ended = false;
+	char *rest = text;
+
+	*ret_trying = NULL;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char verb[8], name[96];
+		int reason = 0;
+		struct module *module;
+
+		if (strncmp(line, mark, strlen(mark)) != 0 ||
+		    sscanf(line + strlen(mark), " %7s %95s %n", verb, name, &reason) != 2)
+			continue;
+		ended = strcmp(verb, "end") == 0;
+		module = ended ? NULL : add(modules, name);
+		if (!module)
+			continue;
+		*ret_trying = strcmp(verb, "try") == 0 ? module : NULL;
+		module->reported = strcmp(verb, "try") != 0;
+		if (strcmp(verb, "no") == 0)
+			(void)snprintf(module->reason, sizeof(module->reason), "%s",
+				       line + strlen(mark) + reason);
+	}
+	return ended;
+}
+
+/* One interpreter, which imports what has not been reported yet. 1 when all were, 0 after a crash, negative: broken. */
+static int import_round(struct kc_case_context *context, struct modules *modules, const char *script,
+			struct kc_result *result)
+{
+	const char *argv[MAX_MODULES + 8] = { KC_PYTHON, "-c", script };
+	KC_CLEANUP_PROGRAM struct kc_program program = { 0 };
+	struct module *trying = NULL;
+	struct kc_error err = { 0 };
+	unsigned long long nonce = 0;
+	size_t count = 3;
+	char mark[32];
+
+	/* Unpredictable, so that no module can speak in our name. */
+	if (getrandom(&nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce))
+		return kc_error_errno(NULL, errno, "getrandom");
+	(void)snprintf(mark, sizeof(mark), "%016llx", nonce);
+	argv[count++] = mark;
+	for (size_t i = 0; i < modules->count; i++)
+		if (!modules->list[i].reported)
+			argv[count++] = modules->list[i].name;
+	argv[count++] = modules->extensions ? "--builtin" : NULL;
+	argv[count] = NULL;
+	if (kc_program_run(context, argv, kc_environment_plain, &program, &err) < 0) {
+		kc_result_broken_by(result, &err);
+		return err.code;
+	}
+	if (!program.output.data || !take_report(program.output.data, mark, modules, &trying)) {
+		struct kc_result scratch;
+
+		if (!trying) {
+			(void)kc_program_succeeded(&program, context, "import modules", result);
+			kc_result_fail(result, "every import is reported",
+				       "the interpreter ended before the first",
+				       "the interpreter does not start");
+			return -ECHILD;
+		}
+		kc_result_init(&scratch);
+		(void)kc_program_succeeded(&program, context, "import", &scratch);
+		(void)snprintf(trying->reason, sizeof(trying->reason), "the interpreter died: %s",
+			       scratch.got ? scratch.got : "without a word");
+		kc_result_release(&scratch);
+		trying->reported = true;
+		trying->must = true;
+		return 0;
+	}
+	return 1;
+}
+
+/* Modules that must import fail the case; the others inform. */
+static void judge(const struct modules *modules, struct kc_result *result)
+{
+	size_t importable = 0;
+
+	for (size_t i = 0; i < modules->count; i++) {
+		const struct module *module = &modules->list[i];
+
+		if (!module->reported) {
+			kc_result_broken(result, "module %s was planned and never reported", module->name);
+			return;
+		}
+		importable += !module->reason[0];
+		if (module->reason[0])
+			kc_result_property(result, module->name, "not importable: %s", module->reason);
+	}
+	kc_result_property(result, "importable", "%zu of %zu", importable, modules->count);
+	for (size_t i = 0; i < modules->count; i++)
+		if (modules->list[i].reason[0] && modules->list[i].must) {
+			kc_result_fail(result, "importable", modules->list[i].reason, "import %s: %s",
+				       modules->list[i].name, modules->list[i].reason);
+			return;
+		}
+	kc_result_pass(result);
+}
+
+static void import_all(struct kc_case_context *context, const char *subdirectory, bool extensions,
+		       struct kc_result *result)
+{
+	KC_CLEANUP_FREE struct modules *modules = calloc(1, sizeof(*modules));
+	const char *script = NULL;
+	struct kc_error err = { 0 };
+	size_t script_length;
+	char directory[PATH_MAX + 64], version[16];
+	int status = 0;
+
+	if (!modules || !kc_embedded_find("cases/modules.py", &script, &script_length)) {
+		kc_result_broken(result, "import modules: %s", modules ? "no script" : strerror(ENOMEM));
+		return;
+	}
+	modules->extensions = extensions;
+	kc_program_python_version(context->volume, version);
+	(void)snprintf(directory, sizeof(directory), "%s/lib/python%s%s", context->volume->tree, version,
+		       subdirectory);
+	/* Volumes whose extensions are all built in have no such directory, or an empty one. */
+	if (list_modules(directory, context->policy, modules, &err) < 0 &&
+	    !(extensions && err.code == -ENOENT)) {
+		kc_result_fail(result, "a directory of modules", strerror(-err.code), "%s", err.text);
+		return;
+	}
+	if (!extensions && require_base_modules(context->policy, modules, &err) < 0) {
+		kc_result_broken_by(result, &err);
+		return;
+	}
+	for (int crashes = 0; status == 0 && crashes < MAX_CRASHES; crashes++)
+		status = import_round(context, modules, script, result);
+	if (status == 0)
+		kc_result_fail(result, "modules import", "the interpreter keeps dying",
+			       "%d modules end the interpreter", MAX_CRASHES);
+	else if (status > 0)
+		judge(modules, result);
+}
+
+static void standard_library(const struct kc_case *row, struct kc_case_context *context,
+			     struct kc_result *result)
+{
+	import_all(context, "", false, result);
+}
+
+static void extension_modules(const struct kc_case *row, struct kc_case_context *context,
+			      struct kc_result *result)
+{
+	import_all(context, "/lib-dynload", true, result);
+}
+
+static const struct kc_case cases[] = {
+	{ KC_CASE("version"), .what = "`python -V` is the version that the volume promises",
+	  .run = python_version, .timeout_ms = 20000 },
+	{ KC_CASE("standard-library"),
+	  .what = "every module of the standard library imports, or is listed with the reason",
+	  .run = standard_library, .timeout_ms = 60000 },
+	{ KC_CASE("extension-modules"),
+	  .what = "every extension in lib-dynload or built in imports, or is listed with the reason",
+	  .run = extension_modules, .timeout_ms = 60000 },
+};
+
+const struct kc_case_table kc_cases_python = {
+	.group = "python", .file = __FILE__, .rows = cases, .count = KC_ARRAY_LENGTH(cases)
+};

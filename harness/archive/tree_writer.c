@@ -1,0 +1,339 @@
+#include "archive/tree_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "archive/manifest.h"
+#include "archive/names.h"
+#include "sys/fd.h"
+
+#define KEPT_MODE 0755
+#define IMPLIED_MODE 0755
+
+void kc_tree_writer_init(struct kc_tree_writer *writer, int root_fd, const struct kc_extract_options *options)
+{
+	*writer = (struct kc_tree_writer){ .root_fd = root_fd, .options = options };
+}
+
+void kc_tree_writer_release(struct kc_tree_writer *writer)
+{
+	for (size_t i = 0; i < writer->implied_count; i++)
+		free(writer->implied[i]);
+	free(writer->implied);
+	*writer = (struct kc_tree_writer){ .root_fd = -1 };
+}
+
+static int refuse(const char *name, const char *rule, struct kc_error *err)
+{
+	char shown[KC_NAME_SHOWN_SIZE];
+
+	return kc_error_set(err, EBADMSG, "entry `%s`: %s", kc_name_show(name, shown), rule);
+}
+
+static int fail(const char *verb, const char *name, int errno_value, struct kc_error *err)
+{
+	char shown[KC_NAME_SHOWN_SIZE];
+
+	if (errno_value == EEXIST)
+		return refuse(name, "the name is there already", err);
+	return kc_error_errno(err, errno_value, "%s `%s`", verb, kc_name_show(name, shown));
+}
+
+static bool changes_owner(const struct kc_tree_writer *writer)
+{
+	return writer->options->owner_uid != (uid_t)-1 || writer->options->owner_gid != (gid_t)-1;
+}
+
+/* Owner first: a change of owner clears mode bits. */
+static int set_metadata(const struct kc_tree_writer *writer, int fd, mode_t mode)
+{
+	if (changes_owner(writer) && fchown(fd, writer->options->owner_uid, writer->options->owner_gid) < 0)
+		return -errno;
+	return fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
+static int remember_implied(struct kc_tree_writer *writer, const char *name, size_t length)
+{
+	if (writer->implied_count == writer->implied_capacity) {
+		size_t capacity = writer->implied_capacity ? 2 * writer->implied_capacity : 16;
+		char **grown = realloc(writer->implied, capacity * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		writer->implied = grown;
+		writer->implied_capacity = capacity;
+	}
+	writer->implied[writer->implied_count] = strndup(name, length);
+	if (!writer->implied[writer->implied_count])
+		return -ENOMEM;
+	writer->implied_count++;
+	return 0;
+}
+
+static bool forget_implied(struct kc_tree_writer *writer, const char *name)
+{
+	for (size_t i = 0; i < writer->implied_count; i++) {
+		if (strcmp(writer->implied[i], name) != 0)
+			continue;
+		free(writer->implied[i]);
+		writer->implied[i] = writer->implied[--writer->implied_count];
+		return true;
+	}
+	return false;
+}
+
+/* Creates and opens a directory. The descriptor, or a negative errno. */
+static int make_directory(const struct kc_tree_writer *writer, int parent, const char *leaf, mode_t mode)
+{
+	int status, fd;
+
+	if (mkdirat(parent, leaf, 0700) < 0)
+		return -errno;
+	fd = openat(parent, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	status = set_metadata(writer, fd, mode);
+	if (status < 0)
+		kc_fd_close(&fd);
+	return status < 0 ? status : fd;
+}
+
+/* Opens the component of `name` that starts at `leaf` (NUL-terminated) and makes it if it is missing. */
+static int step_into(struct kc_tree_writer *writer, int parent, const char *name, const char *leaf,
+		     struct kc_error *err)
+{
+	int fd = openat(parent, leaf, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int status;
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ELOOP || errno == ENOTDIR)
+		return refuse(name, "it is used as a directory, but is a link or a file", err);
+	if (errno != ENOENT)
+		return fail("open", name, errno, err);
+	fd = make_directory(writer, parent, leaf, IMPLIED_MODE);
+	if (fd < 0)
+		return fail("create", name, fd, err);
+	status = remember_implied(writer, name, strlen(name));
+	if (status < 0) {
+		kc_fd_close(&fd);
+		return fail("create", name, status, err);
+	}
+	return fd;
+}
+
+/* The directory that `name` lies in; the caller closes it. *ret_leaf points into `name`. */
+static int open_parent(struct kc_tree_writer *writer, const char *name, const char **ret_leaf,
+		       struct kc_error *err)
+{
+	char path[PATH_MAX];
+	size_t length = strlen(name), start = 0;
+	int parent = fcntl(writer->root_fd, F_DUPFD_CLOEXEC, 3);
+
+	if (parent < 0)
+		return fail("open", name, errno, err);
+	if (length >= sizeof(path)) {
+		kc_fd_close(&parent);
+		return refuse(name, "the name is too long", err);
+	}
+	memcpy(path, name, length + 1);
+	for (size_t i = 0; i < length; i++) {
+		int next;
+
+		if (path[i] != '/')
+			continue;
+		path[i] = '\0';
+		next = step_into(writer, parent, path, path + start, err);
+		kc_fd_close(&parent);
+		if (next < 0)
+			return next;
+		parent = next;
+		path[i] = '/';
+		start = i + 1;
+	}
+	*ret_leaf = name + start;
+	return parent;
+}
+
+int kc_tree_put_directory(struct kc_tree_writer *writer, const char *name, mode_t mode, struct kc_error *err)
+{
+	const char *leaf;
+	KC_CLEANUP_FD int parent = open_parent(writer, name, &leaf, err);
+	KC_CLEANUP_FD int fd = -1;
+	struct stat status;
+	int result;
+
+	if (parent < 0)
+		return parent;
+	/* The owner needs its directories: unprivileged we could not fill or remove them. */
+	mode = (mode & KEPT_MODE) | 0700;
+	fd = make_directory(writer, parent, leaf, mode);
+	if (fd == -EEXIST && forget_implied(writer, name)) {
+		fd = openat(parent, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		result = fd < 0 ? -errno : set_metadata(writer, fd, mode);
+		if (result < 0)
+			return fail("create", name, result, err);
+	} else if (fd == -EEXIST && writer->options->merge) {
+		/* It keeps its metadata, whatever this archive says about a directory of another one. */
+		if (fstatat(parent, leaf, &status, AT_SYMLINK_NOFOLLOW) < 0)
+			return fail("stat", name, errno, err);
+		return S_ISDIR(status.st_mode) ? 0 : fail("create", name, EEXIST, err);
+	} else if (fd < 0) {
+		return fail("create", name, fd, err);
+	}
+	return writer->options->manifest
+		       ? kc_manifest_add_directory(writer->options->manifest, name, mode, err)
+		       : 0;
+}
+
+int kc_tree_put_symlink(struct kc_tree_writer *writer, const char *name, const char *target,
+			struct kc_error *err)
+{
+	const char *leaf;
+	KC_CLEANUP_FD int parent = -1;
+
+	if (!*target)
+		return refuse(name, "the link has no target", err);
+	if (!writer->options->foreign_links &&
+	    !kc_link_stays_inside(name, target, writer->options->mount_point))
+		return refuse(name, "the link points outside", err);
+	parent = open_parent(writer, name, &leaf, err);
+	if (parent < 0)
+		return parent;
+	if (symlinkat(target, parent, leaf) < 0)
+		return fail("create", name, errno, err);
+	if (changes_owner(writer) && fchownat(parent, leaf, writer->options->owner_uid,
+					      writer->options->owner_gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail("change the owner of", name, errno, err);
+	return writer->options->manifest ? kc_manifest_add_link(writer->options->manifest, name, target, err)
+					 : 0;
+}
+
+/* The manifest describes a hard link as what it is afterwards: a file. */
+static int add_linked_file(struct kc_tree_writer *writer, int parent, const char *leaf, const char *name,
+			   const struct stat *status, struct kc_error *err)
+{
+	KC_CLEANUP_FD int fd = openat(parent, leaf, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	KC_CLEANUP_SOURCE struct kc_source source = { 0 };
+	char digest[KC_SHA256_HEX_SIZE];
+	int result;
+
+	if (fd < 0)
+		return fail("open", name, errno, err);
+	result = kc_source_open_fd(&source, fd, name, err);
+	if (result == 0)
+		result = kc_source_drain(&source, digest, err);
+	if (result < 0)
+		return result;
+	return kc_manifest_add_file(writer->options->manifest, name, status->st_mode & 07777,
+				    (uint64_t)status->st_size, digest, err);
+}
+
+int kc_tree_put_hardlink(struct kc_tree_writer *writer, const char *name, const char *target,
+			 struct kc_error *err)
+{
+	const char *leaf, *target_leaf;
+	KC_CLEANUP_FD int parent = open_parent(writer, name, &leaf, err);
+	KC_CLEANUP_FD int target_parent = -1;
+	struct stat status;
+
+	if (parent < 0)
+		return parent;
+	target_parent = open_parent(writer, target, &target_leaf, err);
+	if (target_parent < 0)
+		return target_parent;
+	if (fstatat(target_parent, target_leaf, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? refuse(name, "the hard link has no target", err)
+				       : fail("stat", target, errno, err);
+	if (!S_ISREG(status.st_mode))
+		return refuse(name, "the hard link is to something other than a file", err);
+	if (linkat(target_parent, target_leaf, parent, leaf, 0) < 0)
+		return fail("create", name, errno, err);
+	return writer->options->manifest ? add_linked_file(writer, parent, leaf, name, &status, err) : 0;
+}
+
+int kc_tree_file_create(struct kc_tree_writer *writer, const char *name, struct kc_tree_file *ret_file,
+			struct kc_error *err)
+{
+	const char *leaf;
+	KC_CLEANUP_FD int parent = open_parent(writer, name, &leaf, err);
+	struct kc_tree_file file = { .name = name };
+	int status;
+
+	if (parent < 0)
+		return parent;
+	status = kc_sha256_start(&file.sha, err);
+	if (status < 0)
+		return status;
+	file.fd = openat(parent, leaf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (file.fd < 0) {
+		status = fail("create", name, errno, err);
+		kc_sha256_release(&file.sha);
+		return status;
+	}
+	*ret_file = file;
+	return 0;
+}
+
+int kc_tree_file_append(struct kc_tree_file *file, const void *bytes, size_t length, struct kc_error *err)
+{
+	int status = kc_fd_write_all(file->fd, bytes, length);
+
+	if (status < 0)
+		return fail("write", file->name, status, err);
+	kc_sha256_update(&file->sha, bytes, length);
+	file->size += length;
+	return 0;
+}
+
+static struct timespec clamp_time(int64_t seconds)
+{
+	int64_t last = UINT32_MAX;
+
+	return (struct timespec){ .tv_sec = seconds < 0 ? 0 : seconds > last ? last : seconds };
+}
+
+int kc_tree_file_close(struct kc_tree_writer *writer, struct kc_tree_file *file, mode_t mode, int64_t mtime_s,
+		       struct kc_error *err)
+{
+	struct timespec times[2] = { clamp_time(mtime_s), clamp_time(mtime_s) };
+	char digest[KC_SHA256_HEX_SIZE];
+	int status;
+
+	mode = (mode & KEPT_MODE) | 0400; /* the owner must be able to verify it */
+	status = set_metadata(writer, file->fd, mode);
+	if (status == 0 && futimens(file->fd, times) < 0)
+		status = -errno;
+	/* Quota and network file systems report some errors only at close(2). */
+	if (close(KC_STEAL_FD(file->fd)) < 0 && status == 0)
+		status = -errno;
+	if (status < 0)
+		return fail("write", file->name, status, err);
+	status = kc_sha256_finish(&file->sha, digest, err);
+	if (status < 0 || !writer->options->manifest)
+		return status;
+	return kc_manifest_add_file(writer->options->manifest, file->name, mode, file->size, digest, err);
+}
+
+void kc_tree_file_release(struct kc_tree_file *file)
+{
+	kc_fd_close(&file->fd);
+	kc_sha256_release(&file->sha);
+}
+
+int kc_tree_writer_finish(struct kc_tree_writer *writer, struct kc_error *err)
+{
+	for (size_t i = 0; writer->options->manifest && i < writer->implied_count; i++) {
+		int status = kc_manifest_add_directory(writer->options->manifest, writer->implied[i],
+						       IMPLIED_MODE, err);
+
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}

@@ -1,0 +1,262 @@
+#include "commands.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cases/cases.h"
+#include "output.h"
+#include "reports/console.h"
+#include "reports/junit.h"
+#include "run/inputs.h"
+#include "run/plan.h"
+#include "run/scheduler.h"
+#include "run/scratch.h"
+#include "sys/time.h"
+
+#define MOST_REPORTS 4
+#define LIST_LIMIT (4u << 20)
+
+/* All that a run holds, from the opened inputs to the verdict. Zeroed, it holds nothing. */
+struct run {
+	const struct kc_options *options;
+
+	struct kc_inputs inputs;
+
+	struct kc_plan plan;
+	struct kc_scratch scratch;
+	struct kc_buffer reproduce;
+	struct kc_report *reports[MOST_REPORTS];
+	size_t report_count;
+	struct kc_tally tally;
+};
+
+static int open_inputs(struct run *run, struct kc_error *err)
+{
+	const struct kc_inputs_request request = { .image = run->options->operand,
+						   .volume = run->options->volume };
+
+	return kc_inputs_open(&run->inputs, &request, err);
+}
+
+static int make_plan(struct run *run, struct kc_error *err)
+{
+	const struct kc_plan_list lists[] = { { .each = KC_EACH_PROMISED_IMPORT,
+						.items = run->inputs.promised.items,
+						.count = run->inputs.promised.count } };
+	const struct kc_plan_request request = { .image = run->options->operand,
+						 .tables = kc_case_tables,
+						 .lists = lists,
+						 .list_count = KC_ARRAY_LENGTH(lists),
+						 .timeout_ms = run->options->timeout_ms };
+	int status = kc_plan_make(&run->plan, &request, err);
+
+	if (status < 0)
+		return status;
+	return kc_plan_select(&run->plan, run->options->patterns, run->options->pattern_count, err);
+}
+
+static int print_plan(const struct run *run, struct kc_error *err)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(LIST_LIMIT);
+
+	for (size_t i = 0; i < run->plan.count; i++) {
+		const struct kc_report_case *testcase = &run->plan.cases[i];
+		char identity[512];
+		int status;
+
+		(void)snprintf(identity, sizeof(identity), "%s.%s", testcase->classname, testcase->name);
+		status = kc_output_row(&text, identity, testcase->what);
+		if (status < 0)
+			return kc_error_errno(err, status, "list the cases");
+	}
+	return kc_output_write(&text, err);
+}
+
+/* Appends " WORD", quoted for a shell where it has to be. */
+static int append_word(struct kc_buffer *command, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "@%+=:,./_-";
+	int status = kc_buffer_append_string(command, " ");
+
+	if (status < 0 || (*word && word[strspn(word, plain)] == '\0'))
+		return status < 0 ? status : kc_buffer_append_string(command, word);
+	status = kc_buffer_append_string(command, "'");
+	for (; status == 0 && *word; word++)
+		status = *word == '\'' ? kc_buffer_append_string(command, "'\\''")
+				       : kc_buffer_append(command, word, 1);
+	return status < 0 ? status : kc_buffer_append_string(command, "'");
+}
+
+static int make_reproduce(struct run *run, struct kc_error *err)
+{
+	const char *words[] = { "run", run->options->operand, "--volume", run->options->volume };
+	size_t count = run->options->volume ? 4 : 2;
+	int status;
+
+	kc_buffer_init(&run->reproduce, LIST_LIMIT);
+	status = kc_buffer_append_string(&run->reproduce, "krunner-compat");
+	for (size_t i = 0; status == 0 && i < count; i++)
+		status = append_word(&run->reproduce, words[i]);
+	return status < 0 ? kc_error_errno(err, status, "write down the command line") : 0;
+}
+
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && *value;
+}
+
+static int open_console(struct run *run, struct kc_error *err)
+{
+	const char *terminal = getenv("TERM");
+	bool is_tty = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
+	struct kc_console_options options = { .fd = STDERR_FILENO, .is_tty = is_tty, .now_ms = kc_now_ms };
+	struct winsize size;
+
+	/* no-color.org: set and not empty. */
+	options.colour = run->options->color == KC_COLOR_ALWAYS ||
+			 (run->options->color == KC_COLOR_AUTO && is_tty && !is_set("NO_COLOR"));
+	/* Character encoding only: numbers keep their point in every locale. */
+	if (setlocale(LC_CTYPE, ""))
+		options.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	if (is_tty && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
+		options.width = size.ws_col;
+	return kc_console_open(&options, &run->reports[run->report_count++], err);
+}
+
+static int open_reports(struct run *run, struct kc_error *err)
+{
+	const struct kc_junit_options junit = { .path = run->options->junit };
+	int status = open_console(run, err);
+
+	if (status == 0 && junit.path)
+		status = kc_junit_open(&junit, &run->reports[run->report_count++], err);
+	if (status < 0)
+		run->report_count--;
+	return status;
+}
+
+static int run_plan(struct run *run, struct kc_error *err)
+{
+	const struct kc_case_context context = { .volume = &run->inputs.volume,
+						 .image = &run->inputs.image,
+						 .policy = run->inputs.policy,
+						 .filter = &run->inputs.filter,
+						 .keep = run->options->keep,
+						 .must_run = run->options->must_run };
+	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,
+						.scratch = run->scratch.path,
+						.context = &context,
+						.reports = run->reports,
+						.report_count = run->report_count };
+	const struct kc_report_run told = { .suite = run->options->operand,
+					    .cases = run->plan.cases,
+					    .case_count = run->plan.count,
+					    .facts = run->inputs.facts,
+					    .fact_count = run->inputs.fact_count,
+					    .reproduce = kc_buffer_string(&run->reproduce) };
+
+	return kc_scheduler_run(&scheduler, &run->plan, &told, &run->tally, err);
+}
+
+static int judge(const struct kc_tally *tally, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	if (tally->counts[KC_FAIL] || tally->counts[KC_BROKEN])
+		*ret_exit = KC_EXIT_FAILED;
+	else if (tally->counts[KC_PASS])
+		*ret_exit = KC_EXIT_PASSED;
+	else
+		/* A run that checked nothing must not look green. */
+		return kc_error_set(err, ENOTSUP, "every case was skipped: nothing was checked");
+	return 0;
+}
+
+/* From the first report's opening to the last verdict. *ret_told: the scheduler has told the reports. */
+static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	int status = open_inputs(run, err);
+
+	if (status == 0)
+		status = make_plan(run, err);
+	if (status < 0)
+		return status;
+	if (run->options->list) {
+		*ret_exit = KC_EXIT_PASSED;
+		return print_plan(run, err);
+	}
+	status = make_reproduce(run, err);
+	if (status == 0)
+		status = kc_scratch_make(&run->scratch, run->options->keep, err);
+	if (status < 0)
+		return status;
+	*ret_told = true;
+	status = run_plan(run, err);
+	return status < 0 ? status : judge(&run->tally, ret_exit, err);
+}
+
+/* A run that did not get as far as its cases leaves files that say so: without them, those of an earlier run
+ * would stand for this one. The console is not among them: the error itself is printed. */
+static void tell_failure(const struct run *run, const struct kc_error *err)
+{
+	char name[] = "error";
+	char text[sizeof(err->text)];
+	const struct kc_property fact = { .name = name, .value = text };
+	const struct kc_report_run told = {
+		.suite = run->options->operand, .facts = &fact, .fact_count = 1, .reproduce = ""
+	};
+
+	memcpy(text, err->text, sizeof(text));
+	for (size_t i = 1; i < run->report_count; i++) {
+		struct kc_report *report = run->reports[i];
+
+		/* There is a failure to report already. */
+		if (report->ops->begin(report, &told, NULL) < 0 || report->ops->end(report, false, NULL) < 0)
+			continue;
+	}
+}
+
+static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	bool told = false;
+	int status = run->options->list ? 0 : open_reports(run, err);
+
+	if (status < 0)
+		return status;
+	status = check(run, &told, ret_exit, err);
+	if (status < 0 && !told)
+		tell_failure(run, err);
+	return status;
+}
+
+static int close_run(struct run *run, struct kc_error *err)
+{
+	int status = kc_scratch_release(&run->scratch, err);
+
+	for (size_t i = 0; i < run->report_count; i++)
+		run->reports[i]->ops->close(run->reports[i]);
+	kc_plan_release(&run->plan);
+	kc_buffer_release(&run->reproduce);
+	kc_inputs_release(&run->inputs);
+	return status;
+}
+
+int kc_command_run(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	struct run run = { .options = options, .scratch = KC_SCRATCH_INIT };
+	struct kc_error closing = { 0 };
+	int status = prepare_and_check(&run, ret_exit, err);
+
+	if (close_run(&run, &closing) < 0 && status == 0) {
+		*err = closing;
+		status = closing.code;
+	}
+	return status;
+}

@@ -1,0 +1,349 @@
+#include "image/definition.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/embedded.h"
+#include "base/json.h"
+
+static const char prefix[] = "images/", suffix[] = ".json";
+
+/* Where we are in the document, for messages and allocation. */
+struct parser {
+	char where[128];
+	struct kc_error *err;
+};
+
+static int bad(struct parser *parser, const char *key, const char *what)
+{
+	return kc_error_set(parser->err, EBADMSG, "%s: \"%s\" %s", parser->where, key, what);
+}
+
+/* Relative, without "." and "..", empty components and trailing slash. */
+static bool is_inner_path(const char *path)
+{
+	size_t length;
+
+	for (;; path += length + 1) {
+		length = strcspn(path, "/");
+		if (length == 0 || (length == 1 && path[0] == '.') ||
+		    (length == 2 && memcmp(path, "..", 2) == 0))
+			return false;
+		if (path[length] == '\0')
+			return true;
+	}
+}
+
+static int allocate(struct parser *parser, const cJSON *list, size_t size, void *ret_rows)
+{
+	void *rows = calloc((size_t)cJSON_GetArraySize(list) + 1, size);
+
+	if (!rows)
+		return kc_error_errno(parser->err, ENOMEM, "%s", parser->where);
+	*(void **)ret_rows = rows;
+	return 0;
+}
+
+static int get_strings(struct parser *parser, const cJSON *object, const char *key, const char ***ret_strings,
+		       size_t *ret_count)
+{
+	const cJSON *array = NULL, *item;
+	int status = kc_json_get_array(object, key, parser->where, &array, parser->err);
+
+	if (status == 0)
+		status = allocate(parser, array, sizeof(**ret_strings), ret_strings);
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(item, array)
+	{
+		if (!cJSON_IsString(item) || !*item->valuestring)
+			return bad(parser, key, "must hold strings");
+		(*ret_strings)[(*ret_count)++] = item->valuestring;
+	}
+	return 0;
+}
+
+/* An object of strings; the keys are paths in the image. */
+static int get_pairs(struct parser *parser, const cJSON *object, const char *key,
+		     struct kc_definition_pair **ret_pairs, size_t *ret_count)
+{
+	const cJSON *pairs = NULL, *item;
+	int status = kc_json_get_object(object, key, parser->where, &pairs, parser->err);
+
+	if (status == 0)
+		status = allocate(parser, pairs, sizeof(**ret_pairs), ret_pairs);
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(item, pairs)
+	{
+		if (!cJSON_IsString(item) || !*item->valuestring)
+			return bad(parser, item->string, "must be a string");
+		if (!is_inner_path(item->string))
+			return bad(parser, item->string, "must be a path below the root of the image");
+		(*ret_pairs)[(*ret_count)++] = (struct kc_definition_pair){ item->string, item->valuestring };
+	}
+	return 0;
+}
+
+static int get_move(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	int status = get_pairs(parser, object, "move", &source->move, &source->move_count);
+
+	for (size_t i = 0; status == 0 && i < source->move_count; i++)
+		if (!is_inner_path(source->move[i].value))
+			status = bad(parser, source->move[i].path, "must go below the root of the image");
+	return status;
+}
+
+static int get_ceilings(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	const cJSON *ceilings = NULL, *item;
+	int status = kc_json_get_object(object, "ceilings", parser->where, &ceilings, parser->err);
+
+	if (status == 0)
+		status = allocate(parser, ceilings, sizeof(*source->ceilings), &source->ceilings);
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(item, ceilings)
+	{
+		if (!cJSON_IsString(item) || !*item->valuestring ||
+		    item->valuestring[strspn(item->valuestring, "0123456789.")] != '\0')
+			return bad(parser, item->string, "must be a version of numbers and dots");
+		source->ceilings[source->ceiling_count++] =
+			(struct kc_elf_ceiling){ item->string, item->valuestring };
+	}
+	return 0;
+}
+
+static int get_directories(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	struct kc_definition_pair *pairs = NULL;
+	size_t count = 0;
+	int status = get_pairs(parser, object, "directories", &pairs, &count);
+
+	if (status == 0) {
+		source->directories = calloc(count + 1, sizeof(*source->directories));
+		status = source->directories ? 0 : kc_error_errno(parser->err, ENOMEM, "%s", parser->where);
+	}
+	for (size_t i = 0; status == 0 && i < count; i++) {
+		const char *octal = pairs[i].value;
+
+		if (octal[strspn(octal, "01234567")] != '\0' || strlen(octal) != 4)
+			status = bad(parser, pairs[i].path, "must be a mode of four octal digits");
+		else
+			source->directories[source->directory_count++] =
+				(struct kc_definition_directory){ pairs[i].path,
+								  (mode_t)strtoul(octal, NULL, 8) };
+	}
+	free(pairs);
+	return status;
+}
+
+static int get_files(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	const cJSON *files = NULL, *item, *line;
+	int status = kc_json_get_object(object, "files", parser->where, &files, parser->err);
+
+	if (status == 0)
+		status = allocate(parser, files, sizeof(*source->files), &source->files);
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(item, files)
+	{
+		if (!is_inner_path(item->string))
+			return bad(parser, item->string, "must be a path below the root of the image");
+		if (!cJSON_IsArray(item))
+			return bad(parser, item->string, "must be an array of lines");
+		cJSON_ArrayForEach(line, item)
+		{
+			if (!cJSON_IsString(line))
+				return bad(parser, item->string, "must be an array of lines");
+		}
+		source->files[source->file_count++] = (struct kc_definition_file){ item->string, item };
+	}
+	return 0;
+}
+
+static int get_texts(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	const struct {
+		const char *key;
+		const char **place;
+	} texts[] = {
+		{ "kind", &source->kind },
+		{ "fidelity", &source->fidelity },
+		{ "architecture", &source->architecture },
+		{ "debian_architecture", &source->debian_architecture },
+		{ "certificates", &source->certificates },
+	};
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(texts); i++)
+		status = kc_json_get_string(object, texts[i].key, parser->where, texts[i].place, parser->err);
+	if (status == 0 && strcmp(source->kind, "debian-packages") != 0)
+		status = bad(parser, "kind", "must be \"debian-packages\"");
+	if (status == 0 && strcmp(source->fidelity, "real") != 0 && strcmp(source->fidelity, "emulated") != 0)
+		status = bad(parser, "fidelity", "must be \"real\" or \"emulated\"");
+	if (status == 0 && !is_inner_path(source->certificates))
+		status = bad(parser, "certificates", "must be a path below the root of the image");
+	return status;
+}
+
+static int read_source(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	static const char *const keys[] = {
+		"kind", "fidelity", "architecture", "debian_architecture", "packages", "ceilings",
+		"drop", "move",	    "certificates", "directories",	   "links",    "files",
+		NULL
+	};
+	int status = kc_json_refuse_unknown(object, keys, parser->where, parser->err);
+
+	if (status == 0)
+		status = get_texts(parser, object, source);
+	if (status == 0)
+		status = get_strings(parser, object, "packages", &source->packages, &source->package_count);
+	if (status == 0)
+		status = get_strings(parser, object, "drop", &source->drop, &source->drop_count);
+	if (status == 0)
+		status = get_move(parser, object, source);
+	if (status == 0)
+		status = get_ceilings(parser, object, source);
+	if (status == 0)
+		status = get_directories(parser, object, source);
+	if (status == 0)
+		status = get_pairs(parser, object, "links", &source->links, &source->link_count);
+	return status < 0 ? status : get_files(parser, object, source);
+}
+
+static int read_sources(struct parser *parser, struct kc_definition *definition)
+{
+	const cJSON *sources = NULL, *item;
+	int status = kc_json_get_array(definition->document, "sources", parser->where, &sources, parser->err);
+
+	if (status == 0)
+		status = allocate(parser, sources, sizeof(*definition->sources), &definition->sources);
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(item, sources)
+	{
+		(void)snprintf(parser->where, sizeof(parser->where), "image %.64s: source %zu",
+			       definition->name, definition->source_count + 1);
+		if (!cJSON_IsObject(item))
+			return kc_error_set(parser->err, EBADMSG, "%s must be an object", parser->where);
+		status = read_source(parser, item, &definition->sources[definition->source_count++]);
+		if (status < 0)
+			return status;
+	}
+	if (definition->source_count == 0)
+		return bad(parser, "sources", "must not be empty");
+	return 0;
+}
+
+static int read_image(struct parser *parser, struct kc_definition *definition)
+{
+	static const char *const keys[] = { "name", "what", "libc", "ca_bundle", "sources", NULL };
+	static const char *const libc_keys[] = { "family", "version", NULL };
+	const cJSON *image = definition->document, *libc = NULL;
+	int status = cJSON_IsObject(image)
+			     ? kc_json_refuse_unknown(image, keys, parser->where, parser->err)
+			     : kc_error_set(parser->err, EBADMSG, "%s: must be an object", parser->where);
+
+	if (status == 0)
+		status = kc_json_get_string(image, "name", parser->where, &definition->name, parser->err);
+	if (status == 0)
+		status = kc_json_get_string(image, "what", parser->where, &definition->what, parser->err);
+	if (status == 0)
+		status = kc_json_get_string(image, "ca_bundle", parser->where, &definition->ca_bundle,
+					    parser->err);
+	if (status == 0)
+		status = kc_json_get_object(image, "libc", parser->where, &libc, parser->err);
+	if (status == 0)
+		status = kc_json_refuse_unknown(libc, libc_keys, parser->where, parser->err);
+	if (status == 0)
+		status = kc_json_get_string(libc, "family", parser->where, &definition->libc_family,
+					    parser->err);
+	if (status == 0)
+		status = kc_json_get_string(libc, "version", parser->where, &definition->libc_version,
+					    parser->err);
+	return status < 0 ? status : read_sources(parser, definition);
+}
+
+int kc_definition_parse(const char *text, size_t length, const char *name,
+			struct kc_definition *ret_definition, struct kc_error *err)
+{
+	struct parser parser = { .err = err };
+	int status;
+
+	*ret_definition = (struct kc_definition){ 0 };
+	(void)snprintf(parser.where, sizeof(parser.where), "`%.100s`", name);
+	status = kc_json_parse(text, length, name, &ret_definition->document, err);
+	if (status == 0)
+		status = read_image(&parser, ret_definition);
+	if (status == 0)
+		status = kc_sha256_of(text, length, ret_definition->digest, err);
+	if (status < 0)
+		kc_definition_release(ret_definition);
+	return status;
+}
+
+static int unknown_image(const char *name, struct kc_error *err)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer names = KC_BUFFER_INIT(512);
+	char known[KC_IMAGE_NAME_SIZE];
+	int status = kc_error_set(err, ENOENT, "image `%s`: there is no such image", name);
+
+	for (size_t i = 0; kc_definition_name(i, known); i++)
+		if (kc_buffer_printf(&names, "%s%s", i ? ", " : "", known) < 0)
+			break; /* a hint may be incomplete */
+	kc_error_hint(err, "images: %s", kc_buffer_string(&names));
+	return status;
+}
+
+int kc_definition_load(const char *name, struct kc_definition *ret_definition, struct kc_error *err)
+{
+	char file[128];
+	const char *bytes = NULL;
+	size_t length = 0;
+	int written = snprintf(file, sizeof(file), "%s%s%s", prefix, name, suffix);
+
+	if (written < 0 || (size_t)written >= sizeof(file) || !kc_embedded_find(file, &bytes, &length))
+		return unknown_image(name, err);
+	return kc_definition_parse(bytes, length, file, ret_definition, err);
+}
+
+void kc_definition_release(struct kc_definition *definition)
+{
+	for (size_t i = 0; i < definition->source_count; i++) {
+		struct kc_image_source *source = &definition->sources[i];
+
+		free(source->packages);
+		free(source->drop);
+		free(source->move);
+		free(source->ceilings);
+		free(source->directories);
+		free(source->links);
+		free(source->files);
+	}
+	free(definition->sources);
+	cJSON_Delete(definition->document);
+	*definition = (struct kc_definition){ 0 };
+}
+
+bool kc_definition_name(size_t index, char ret_name[KC_IMAGE_NAME_SIZE])
+{
+	for (size_t i = 0; i < kc_embedded_count(); i++) {
+		const char *file = kc_embedded_name(i);
+		size_t length = strlen(file), around = sizeof(prefix) - 1 + sizeof(suffix) - 1;
+
+		if (strncmp(file, prefix, sizeof(prefix) - 1) != 0 || length <= around || index-- > 0)
+			continue;
+		(void)snprintf(ret_name, KC_IMAGE_NAME_SIZE, "%.*s", (int)(length - around),
+			       file + sizeof(prefix) - 1);
+		return true;
+	}
+	return false;
+}

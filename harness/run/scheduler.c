@@ -1,0 +1,341 @@
+#include "run/scheduler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "run/orphans.h"
+#include "run/worker.h"
+#include "sys/file.h"
+#include "sys/signals.h"
+#include "sys/time.h"
+
+#define TICK_MS 100
+#define FDS_PER_WORKER 3
+
+struct slot {
+	size_t index; /* of the case */
+	char scratch[PATH_MAX];
+};
+
+struct session {
+	const struct kc_scheduler *scheduler;
+	const struct kc_plan *plan;
+	struct kc_worker *workers; /* those of a free slot are zeroed */
+	struct slot *slots;
+	struct pollfd *fds;
+	unsigned int jobs;
+	unsigned int running;
+	size_t next; /* in plan->order */
+	size_t reported;
+	int64_t last_tick_ms;
+	struct kc_tally tally;
+};
+
+/* One more than there are CPUs: the longest case waits nearly all of its time. */
+static unsigned int default_jobs(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 2;
+	return (unsigned int)CPU_COUNT(&set) + 1;
+}
+
+static void tell_started(const struct session *session, size_t index)
+{
+	for (size_t i = 0; i < session->scheduler->report_count; i++) {
+		struct kc_report *report = session->scheduler->reports[i];
+
+		report->ops->case_started(report, &session->plan->cases[index]);
+	}
+}
+
+static void tick(struct session *session)
+{
+	int64_t now_ms = kc_now_ms();
+
+	if (now_ms - session->last_tick_ms < TICK_MS)
+		return;
+	session->last_tick_ms = now_ms;
+	for (size_t i = 0; i < session->scheduler->report_count; i++) {
+		struct kc_report *report = session->scheduler->reports[i];
+
+		if (report->ops->tick)
+			report->ops->tick(report);
+	}
+}
+
+static void record(struct session *session, size_t index, struct kc_result *result)
+{
+	if (session->scheduler->context->must_run && result->verdict == KC_SKIP)
+		kc_result_broken(result, "skipped, although it must run: %s", kc_result_message(result));
+	for (size_t i = 0; i < session->scheduler->report_count; i++) {
+		struct kc_report *report = session->scheduler->reports[i];
+
+		report->ops->case_done(report, &session->plan->cases[index], result);
+	}
+	session->tally.counts[result->verdict]++;
+	session->reported++;
+}
+
+/* Names are checked by the plan: none of them can lead anywhere else. */
+static int make_scratch(const struct session *session, struct slot *slot, struct kc_error *err)
+{
+	const struct kc_report_case *testcase = &session->plan->cases[slot->index];
+	int length;
+
+	slot->scratch[0] = '\0';
+	if (!session->scheduler->scratch)
+		return 0;
+	length = snprintf(slot->scratch, sizeof(slot->scratch), "%s/%s.%s", session->scheduler->scratch,
+			  testcase->classname, testcase->name);
+	if (length < 0 || (size_t)length >= sizeof(slot->scratch))
+		return kc_error_errno(err, ENAMETOOLONG, "create directory `%s/...`",
+				      session->scheduler->scratch);
+	if (mkdir(slot->scratch, 0700) < 0)
+		return kc_error_errno(err, errno, "create directory `%s`", slot->scratch);
+	return 0;
+}
+
+static void leave_scratch(const struct session *session, const struct slot *slot, struct kc_result *result)
+{
+	struct kc_error err = { 0 };
+
+	if (!slot->scratch[0])
+		return;
+	if (session->scheduler->context->keep)
+		kc_result_property(result, "kept", "%s", slot->scratch);
+	else if (kc_tree_remove(AT_FDCWD, slot->scratch, &err) < 0)
+		kc_result_broken_by(result, &err);
+}
+
+static int start_worker(struct session *session, struct kc_worker *worker, struct slot *slot,
+			struct kc_error *err)
+{
+	const struct kc_scheduler *scheduler = session->scheduler;
+	const struct kc_plan_entry *entry = &session->plan->entries[slot->index];
+	struct kc_case_context context = *scheduler->context;
+	int status = make_scratch(session, slot, err);
+
+	if (status < 0)
+		return status;
+	context.item = entry->item;
+	context.scratch = slot->scratch[0] ? slot->scratch : NULL;
+	context.timeout_ms = session->plan->cases[slot->index].timeout_ms;
+	return kc_worker_start(worker, entry->row, &context,
+			       scheduler->grace_ms ? scheduler->grace_ms : KC_SCHEDULER_GRACE_MS,
+			       session->workers, session->jobs, err);
+}
+
+/* A case whose worker cannot be started has a result as any other. */
+static void start_case(struct session *session, unsigned int free_slot, size_t index)
+{
+	struct kc_error err = { 0 };
+	struct kc_result result;
+
+	session->slots[free_slot].index = index;
+	tell_started(session, index);
+	if (start_worker(session, &session->workers[free_slot], &session->slots[free_slot], &err) == 0) {
+		session->running++;
+		return;
+	}
+	kc_result_init(&result);
+	kc_result_broken_by(&result, &err);
+	record(session, index, &result);
+	kc_result_release(&result);
+}
+
+static bool may_start(const struct session *session)
+{
+	const struct kc_plan *plan = session->plan;
+
+	if (session->next >= plan->count || session->running >= session->jobs)
+		return false;
+	/* Phases are sorted: one that differs from that of the case before it has to wait for all before. */
+	return session->running == 0 || plan->entries[plan->order[session->next]].row->phase ==
+						plan->entries[plan->order[session->next - 1]].row->phase;
+}
+
+static void start_cases(struct session *session)
+{
+	while (may_start(session)) {
+		unsigned int slot = 0;
+
+		while (session->workers[slot].pid)
+			slot++;
+		start_case(session, slot, session->plan->order[session->next++]);
+	}
+}
+
+/* Waits for something to happen, but not past the next tick. */
+static void wait_for_workers(struct session *session)
+{
+	nfds_t count = 0;
+
+	session->fds[count++] = (struct pollfd){ .fd = kc_signals_fd(), .events = POLLIN };
+	for (unsigned int i = 0; i < session->jobs; i++) {
+		const struct kc_worker *worker = &session->workers[i];
+		int fds[FDS_PER_WORKER] = { worker->pidfd, worker->result_fd, worker->output_fd };
+
+		for (int f = 0; worker->pid && f < FDS_PER_WORKER; f++)
+			session->fds[count++] = (struct pollfd){ .fd = fds[f], .events = POLLIN };
+	}
+	(void)poll(session->fds, count, TICK_MS); /* what is ready is found out below, one by one */
+}
+
+static bool has_ended(const struct kc_worker *worker)
+{
+	struct pollfd ended = { .fd = worker->pidfd, .events = POLLIN };
+
+	return poll(&ended, 1, 0) == 1;
+}
+
+static void finish_case(struct session *session, unsigned int slot)
+{
+	struct kc_result result;
+
+	kc_result_init(&result);
+	kc_worker_finish(&session->workers[slot], &result);
+	leave_scratch(session, &session->slots[slot], &result);
+	session->running--;
+	record(session, session->slots[slot].index, &result);
+	kc_result_release(&result);
+}
+
+static void attend(struct session *session)
+{
+	int64_t now_ms = kc_now_ms();
+
+	for (unsigned int i = 0; i < session->jobs; i++) {
+		struct kc_worker *worker = &session->workers[i];
+
+		if (!worker->pid)
+			continue;
+		kc_worker_drain(worker);
+		if (now_ms >= worker->guard_ms && !has_ended(worker))
+			kc_worker_stop(worker, true);
+		if (worker->timed_out || has_ended(worker))
+			finish_case(session, i);
+	}
+}
+
+/* Killed all at once, then waited for: dying may take each of them a while. */
+static void abandon(struct session *session)
+{
+	for (unsigned int i = 0; i < session->jobs; i++)
+		kc_worker_stop(&session->workers[i], false);
+	for (unsigned int i = 0; i < session->jobs; i++) {
+		struct kc_result ignored;
+
+		if (!session->workers[i].pid)
+			continue;
+		kc_result_init(&ignored);
+		kc_worker_finish(&session->workers[i], NULL);
+		leave_scratch(session, &session->slots[i], &ignored);
+		kc_result_release(&ignored);
+	}
+}
+
+static int run_cases(struct session *session, struct kc_error *err)
+{
+	int status;
+
+	for (;;) {
+		status = kc_signals_check(err);
+		if (status < 0) {
+			abandon(session);
+			return status;
+		}
+		start_cases(session);
+		if (session->running == 0 && session->next >= session->plan->count)
+			break;
+		wait_for_workers(session);
+		attend(session);
+		tick(session);
+	}
+	if (session->reported != session->plan->count)
+		return kc_error_set(err, EPROTO, "run the cases: %zu planned, %zu reported",
+				    session->plan->count, session->reported);
+	return 0;
+}
+
+static int begin_reports(const struct kc_scheduler *scheduler, const struct kc_report_run *run,
+			 size_t *ret_begun, struct kc_error *err)
+{
+	for (size_t i = 0; i < scheduler->report_count; i++) {
+		struct kc_report *report = scheduler->reports[i];
+		int status = report->ops->begin(report, run, err);
+
+		if (status < 0)
+			return status;
+		*ret_begun = i + 1;
+	}
+	return 0;
+}
+
+/* Every report gets its end; the first failure is the one to report. */
+static int end_reports(const struct kc_scheduler *scheduler, size_t begun, int status, struct kc_error *err)
+{
+	bool complete = status == 0;
+
+	for (size_t i = 0; i < begun; i++) {
+		struct kc_report *report = scheduler->reports[i];
+		struct kc_error failure = { 0 };
+		int ended = report->ops->end(report, complete, &failure);
+
+		if (ended < 0 && status == 0) {
+			status = ended;
+			if (err)
+				*err = failure;
+		}
+	}
+	return status;
+}
+
+static int run_session(struct session *session, struct kc_error *err)
+{
+	struct kc_orphans orphans;
+	int status;
+
+	session->workers = calloc(session->jobs, sizeof(*session->workers));
+	session->slots = calloc(session->jobs, sizeof(*session->slots));
+	session->fds = calloc(1 + FDS_PER_WORKER * (size_t)session->jobs, sizeof(*session->fds));
+	if (!session->workers || !session->slots || !session->fds)
+		return kc_error_errno(err, ENOMEM, "run the cases");
+	status = kc_orphans_adopt(&orphans, err);
+	if (status < 0)
+		return status;
+	status = run_cases(session, err);
+	kc_orphans_end(&orphans);
+	return status;
+}
+
+int kc_scheduler_run(const struct kc_scheduler *scheduler, const struct kc_plan *plan,
+		     const struct kc_report_run *run, struct kc_tally *ret_tally, struct kc_error *err)
+{
+	struct session session = { .scheduler = scheduler,
+				   .plan = plan,
+				   .jobs = scheduler->jobs ? scheduler->jobs : default_jobs(),
+				   .last_tick_ms = kc_now_ms() };
+	size_t begun = 0;
+	int status = begin_reports(scheduler, run, &begun, err);
+
+	if (session.jobs > plan->count)
+		session.jobs = plan->count ? (unsigned int)plan->count : 1;
+	if (status == 0)
+		status = run_session(&session, err);
+	status = end_reports(scheduler, begun, status, err);
+	free(session.workers);
+	free(session.slots);
+	free(session.fds);
+	*ret_tally = session.tally;
+	return status;
+}

@@ -1,0 +1,217 @@
+#include "run/plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "tests/kc_test.h"
+
+static void no_run(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
+{
+	(void)row;
+	(void)context;
+	(void)result;
+}
+
+static const struct kc_case layout_rows[] = {
+	{ KC_CASE("ttyd-is-static"), .what = "ttyd needs no library", .run = no_run, .timeout_ms = 5000 },
+	{ KC_CASE("volume-unchanged"), .what = "nothing wrote to the volume", .run = no_run,
+	  .timeout_ms = 90000, .phase = KC_PHASE_LAST },
+	{ KC_CASE("keepalive"), .what = "pings come in time", .run = no_run, .timeout_ms = 60000 },
+};
+static const struct kc_case import_rows[] = {
+	{ KC_CASE("promised"), .what = "`import {item}` works", .run = no_run, .timeout_ms = 10000,
+	  .each = KC_EACH_PROMISED_IMPORT },
+};
+static const struct kc_case_table layout = { "layout", "cases/layout.c", layout_rows,
+					     KC_ARRAY_LENGTH(layout_rows) };
+static const struct kc_case_table imports = { "imports", "cases/imports.c", import_rows,
+					      KC_ARRAY_LENGTH(import_rows) };
+static const struct kc_case_table *const tables[] = { &layout, &imports, NULL };
+
+static const char *const promised[] = { "zmq", "jupyter_client", "tls", "tls_more" };
+static const struct kc_plan_list lists[] = { { KC_EACH_PROMISED_IMPORT, promised, 4 } };
+
+static const struct kc_plan_request request = {
+	.image = "centos7", .tables = tables, .lists = lists, .list_count = 1
+};
+
+static int make(struct kc_plan *plan, struct kc_error *err)
+{
+	memset(err, 0, sizeof(*err));
+	return kc_plan_make(plan, &request, err);
+}
+
+static void names_cases_by_image_group_and_row_or_item(void)
+{
+	static const char *const expected[][3] = {
+		{ "centos7.layout", "ttyd-is-static", "ttyd needs no library" },
+		{ "centos7.layout", "volume-unchanged", "nothing wrote to the volume" },
+		{ "centos7.layout", "keepalive", "pings come in time" },
+		{ "centos7.imports", "zmq", "`import zmq` works" },
+		{ "centos7.imports", "jupyter_client", "`import jupyter_client` works" },
+		{ "centos7.imports", "tls", "`import tls` works" },
+		{ "centos7.imports", "tls_more", "`import tls_more` works" },
+	};
+	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+	struct kc_error err;
+
+	KC_REQUIRE_OK(make(&plan, &err), err);
+	KC_REQUIRE(plan.count == KC_ARRAY_LENGTH(expected));
+	for (size_t i = 0; i < plan.count; i++) {
+		KC_CHECK_STRING(plan.cases[i].classname, expected[i][0]);
+		KC_CHECK_STRING(plan.cases[i].name, expected[i][1]);
+		KC_CHECK_STRING(plan.cases[i].what, expected[i][2]);
+	}
+	KC_CHECK_STRING(plan.cases[4].file, "cases/imports.c");
+	KC_CHECK_INT(plan.cases[4].line, import_rows[0].line);
+	KC_CHECK_STRING(plan.entries[4].item, "jupyter_client");
+	KC_CHECK(plan.entries[0].item == NULL);
+}
+
+static void starts_the_longest_first_and_the_last_phase_last(void)
+{
+	static const size_t expected[] = { 2, 3, 4, 5, 6, 0, 1 };
+	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+	struct kc_error err;
+
+	KC_REQUIRE_OK(make(&plan, &err), err);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(expected); i++)
+		KC_CHECK_INT(plan.order[i], expected[i]);
+}
+
+static void a_given_timeout_replaces_every_limit(void)
+{
+	struct kc_plan_request hurried = request;
+	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+	struct kc_error err = { 0 };
+
+	hurried.timeout_ms = 1500;
+	KC_REQUIRE_OK(kc_plan_make(&plan, &hurried, &err), err);
+	for (size_t i = 0; i < plan.count; i++)
+		KC_CHECK_INT(plan.cases[i].timeout_ms, 1500);
+	KC_CHECK_INT(plan.order[0], 2);
+}
+
+static void selects_by_substring_or_glob(void)
+{
+	static const struct {
+		const char *patterns[2];
+		size_t count;
+		size_t selected;
+		const char *refused; /* part of the error */
+	} rows[] = {
+		{ { "zmq" }, 1, 1, NULL },
+		{ { "centos7" }, 1, 7, NULL },
+		{ { "imports." }, 1, 4, NULL },
+		{ { "*.keep*" }, 1, 1, NULL },
+		{ { "keep*" }, 1, 0, "no case matches `keep*`" }, /* a glob is about the whole identity */
+		{ { "zmq", "keepalive" }, 2, 2, NULL },
+		{ { "tls" }, 1, 2, NULL },
+		{ { "centos7.imports.tls" }, 1, 1, NULL }, /* an identity is not a part of a longer one */
+		{ { "zmq", "zmq" }, 2, 1, NULL },
+		{ { "zmq", "zmpq" }, 2, 0, "no case matches `zmpq`" },
+		{ { "ZMQ" }, 1, 0, "no case matches `ZMQ`" },
+		{ { NULL }, 0, 7, NULL },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+		struct kc_error err;
+		int status;
+
+		KC_REQUIRE_OK(make(&plan, &err), err);
+		status = kc_plan_select(&plan, rows[i].patterns, rows[i].count, &err);
+		if (rows[i].refused) {
+			KC_CHECK_INT(status, -ENOENT);
+			KC_CHECK_INT(err.kind, KC_ERROR_SELECTION);
+			KC_CHECK_CONTAINS(err.text, rows[i].refused);
+			KC_CHECK_INT(plan.count, 7);
+			continue;
+		}
+		KC_CHECK_OK(status, err);
+		KC_CHECK_MESSAGE(plan.count == rows[i].selected, "row %zu: %zu selected, want %zu", i,
+				 plan.count, rows[i].selected);
+	}
+}
+
+static void a_selection_keeps_both_orders(void)
+{
+	static const char *const patterns[] = { "layout" };
+	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+	struct kc_error err;
+
+	KC_REQUIRE_OK(make(&plan, &err), err);
+	KC_REQUIRE_OK(kc_plan_select(&plan, patterns, 1, &err), err);
+	KC_REQUIRE(plan.count == 3);
+	KC_CHECK_STRING(plan.cases[0].name, "ttyd-is-static");
+	KC_CHECK_STRING(plan.cases[plan.order[0]].name, "keepalive");
+	KC_CHECK_STRING(plan.cases[plan.order[2]].name, "volume-unchanged");
+	KC_CHECK(plan.entries[plan.order[0]].row == &layout_rows[2]);
+}
+
+static void a_plan_without_cases_is_a_selection_of_nothing(void)
+{
+	static const struct kc_case_table *const none[] = { NULL };
+	struct kc_plan_request empty = { .image = "centos7", .tables = none };
+	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+	struct kc_error err = { 0 };
+
+	KC_REQUIRE_OK(kc_plan_make(&plan, &empty, &err), err);
+	KC_CHECK_INT(kc_plan_select(&plan, NULL, 0, &err), -ENOENT);
+	KC_CHECK_INT(err.kind, KC_ERROR_SELECTION);
+}
+
+#define ROW(row_name, row_run, row_timeout_ms, row_each)                                                     \
+	{                                                                                                    \
+		KC_CASE(row_name), .what = "x", .run = (row_run), .timeout_ms = (row_timeout_ms),            \
+				   .each = (row_each)                                                        \
+	}
+#define GOOD ROW("good", no_run, 1, KC_EACH_NONE)
+#define EACH ROW("a", no_run, 1, KC_EACH_PROMISED_IMPORT)
+
+static void refuses_rows_that_could_be_lost(void)
+{
+	static const char *const twice[] = { "zmq", "zmq" }, *const odd[] = { "os.path", "../x" };
+	static const struct kc_plan_list twice_list = { KC_EACH_PROMISED_IMPORT, twice, 2 };
+	static const struct kc_plan_list odd_list = { KC_EACH_PROMISED_IMPORT, odd, 2 };
+	static const struct {
+		const char *what;
+		const char *group;
+		struct kc_case rows[2];
+		const struct kc_plan_list *list;
+		const char *refused; /* NULL: it is fine */
+	} rows[] = {
+		{ "two rows", "group", { GOOD, ROW("other-2", no_run, 1, 0) }, NULL, NULL },
+		{ "one name twice", "group", { GOOD, GOOD }, NULL, "t.group.good stands" },
+		{ "capitals", "group", { GOOD, ROW("Good", no_run, 1, 0) }, NULL, "not kebab-case" },
+		{ "a dash at the end", "group", { GOOD, ROW("a-", no_run, 1, 0) }, NULL, "not kebab-case" },
+		{ "no name", "group", { GOOD, ROW("", no_run, 1, 0) }, NULL, "not kebab-case" },
+		{ "no function", "group", { GOOD, ROW("a", NULL, 1, 0) }, NULL, "lacks" },
+		{ "no limit", "group", { GOOD, ROW("a", no_run, 0, 0) }, NULL, "lacks" },
+		{ "a bad group", "Group", { GOOD, ROW("a", no_run, 1, 0) }, NULL, "group" },
+		{ "no list", "group", { GOOD, EACH }, NULL, "no list" },
+		{ "an item twice", "group", { GOOD, EACH }, &twice_list, "zmq stands" },
+		{ "an item that is a path", "group", { GOOD, EACH }, &odd_list, "`../x` is no name" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct kc_case_table table = { rows[i].group, "t.c", rows[i].rows, 2 };
+		const struct kc_case_table *const all[] = { &table, NULL };
+		struct kc_plan_request asked = {
+			.image = "t", .tables = all, .lists = rows[i].list, .list_count = rows[i].list != NULL
+		};
+		KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+		struct kc_error err = { 0 };
+		int status = kc_plan_make(&plan, &asked, &err);
+
+		KC_CHECK_MESSAGE(status == (rows[i].refused ? -EINVAL : 0), "%s: %d", rows[i].what, status);
+		if (rows[i].refused)
+			KC_CHECK_CONTAINS(err.text, rows[i].refused);
+	}
+}
+
+KC_TEST_SUITE(plan, KC_LABEL_FAST, KC_TEST(names_cases_by_image_group_and_row_or_item),
+	      KC_TEST(starts_the_longest_first_and_the_last_phase_last),
+	      KC_TEST(a_given_timeout_replaces_every_limit), KC_TEST(selects_by_substring_or_glob),
+	      KC_TEST(a_selection_keeps_both_orders), KC_TEST(a_plan_without_cases_is_a_selection_of_nothing),
+	      KC_TEST(refuses_rows_that_could_be_lost));

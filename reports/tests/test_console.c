@@ -1,0 +1,348 @@
+/* What a person reads, golden, from a pipe; and that no program under test can write there on its own. */
+#include "reports/console.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "reports/tests/random_bytes.h"
+#include "sys/fd.h"
+#include "tests/kc_test.h"
+
+static int64_t clock_ms;
+
+static int64_t scripted_now(void)
+{
+	return clock_ms;
+}
+
+#define CASE(case_name)                                                                                      \
+	{                                                                                                    \
+		.classname = "centos7.imports", .name = (case_name), .what = "the module can be imported",   \
+		.file = "cases/imports.c", .line = 12, .timeout_ms = 60000                                   \
+	}
+
+static const struct kc_report_case cases[] = { CASE("ssl"), CASE("zmq"), CASE("uvloop"), CASE("janus"),
+					       CASE("it's") };
+static char fact_name[] = "image", fact_value[] = "centos7 (emulated)";
+static const struct kc_property facts[] = { { fact_name, fact_value } };
+static const struct kc_report_run centos7 = { .suite = "centos7",
+					      .cases = cases,
+					      .case_count = KC_ARRAY_LENGTH(cases),
+					      .facts = facts,
+					      .fact_count = 1,
+					      .reproduce = "krunner-compat run centos7" };
+
+/* A report that writes into a pipe; what it wrote is read when it is closed. Pipes hold 64 KiB, more than
+ * any test here writes. */
+struct stage {
+	struct kc_report *report;
+	int reader, writer;
+	struct kc_buffer text;
+};
+
+static bool open_stage(struct stage *stage, struct kc_console_options options)
+{
+	struct kc_error err = { 0 };
+	int ends[2];
+
+	*stage = (struct stage){ .text = KC_BUFFER_INIT(1 << 20) };
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return false;
+	stage->reader = ends[0];
+	stage->writer = ends[1];
+	clock_ms = 0;
+	options.fd = stage->writer;
+	options.now_ms = scripted_now;
+	return kc_console_open(&options, &stage->report, &err) == 0;
+}
+
+static const char *close_stage(struct stage *stage)
+{
+	struct kc_error err = { 0 };
+
+	kc_report_close(&stage->report);
+	kc_fd_close(&stage->writer);
+	KC_CHECK_OK(kc_fd_read_all(stage->reader, &stage->text, "pipe", &err), err);
+	kc_fd_close(&stage->reader);
+	return kc_buffer_string(&stage->text);
+}
+
+static void pass(struct stage *stage, size_t index)
+{
+	struct kc_result result;
+
+	kc_result_init(&result);
+	kc_result_pass(&result);
+	result.duration_ms = 1234;
+	kc_report_case_started(stage->report, &cases[index]);
+	kc_report_case_done(stage->report, &cases[index], &result);
+	kc_result_release(&result);
+}
+
+static void fail(struct stage *stage, size_t index, const char *message)
+{
+	static const char output[] = "\x1b[31mTraceback\x1b[0m\n::error::owned\nImportError\n\n";
+	struct kc_result result;
+
+	kc_result_init(&result);
+	kc_result_fail(&result, "exit status 0", "exit status 1\nand a line", "%s", message);
+	kc_result_hint(&result, "build it in a manylinux2014 image");
+	kc_result_output(&result, output, strlen(output));
+	result.duration_ms = 50;
+	kc_report_case_started(stage->report, &cases[index]);
+	kc_report_case_done(stage->report, &cases[index], &result);
+	kc_result_release(&result);
+}
+
+static void finish(struct stage *stage, bool complete)
+{
+	struct kc_error err = { 0 };
+
+	clock_ms = 42100;
+	KC_CHECK_OK(kc_report_end(stage->report, complete, &err), err);
+}
+
+static void a_log_has_a_line_per_case_and_the_causes_at_the_end(void)
+{
+	static const char expected[] =
+		"centos7: 5 cases\n"
+		"  image: centos7 (emulated)\n"
+		"PASS centos7.imports.ssl (1.23 s)\n"
+		"FAIL centos7.imports.uvloop (0.05 s): CXXABI_1.3.9 not found\n"
+		"FAIL centos7.imports.zmq (0.05 s): CXXABI_1.3.9 not found\n"
+		"SKIP centos7.imports.janus (0.00 s): the volume is older than 4.1\n"
+		"\n"
+		"FAIL centos7.imports.zmq, centos7.imports.uvloop\n"
+		"  2 cases with this one cause; the first of them:\n"
+		"  cause     CXXABI_1.3.9 not found\n"
+		"  what      the module can be imported\n"
+		"  where     cases/imports.c:12\n"
+		"  expected  exit status 0\n"
+		"  got\n"
+		"    | exit status 1\n"
+		"    | and a line\n"
+		"  output\n"
+		"    | Traceback\n"
+		"    | ::error::owned\n"
+		"    | ImportError\n"
+		"  hint      build it in a manylinux2014 image\n"
+		"  reproduce krunner-compat run centos7 -k centos7.imports.zmq\n"
+		"\n"
+		"BROKEN centos7.imports.it's\n"
+		"  cause     not run: the run ended before this case reported a result\n"
+		"  what      the module can be imported\n"
+		"  where     cases/imports.c:12\n"
+		"  reproduce krunner-compat run centos7 -k 'centos7.imports.it'\\''s'\n"
+		"\n"
+		"the run was cut short\n"
+		"1 passed, 2 failed, 1 broken, 1 skipped in 42.1 s\n";
+	struct kc_error err = { 0 };
+	struct kc_result skipped;
+	struct stage stage;
+
+	KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ 0 }));
+	KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+	pass(&stage, 0);
+	fail(&stage, 2, "CXXABI_1.3.9 not found");
+	fail(&stage, 1, "CXXABI_1.3.9 not found");
+	kc_result_init(&skipped);
+	kc_result_skip(&skipped, "the volume is older than 4.1");
+	kc_report_case_done(stage.report, &cases[3], &skipped);
+	kc_result_release(&skipped);
+	finish(&stage, false);
+	KC_CHECK_STRING(close_stage(&stage), expected);
+	kc_buffer_release(&stage.text);
+}
+
+static void different_causes_are_not_grouped(void)
+{
+	struct kc_error err = { 0 };
+	struct stage stage;
+	const char *text;
+
+	KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ 0 }));
+	KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+	fail(&stage, 1, "CXXABI_1.3.9 not found");
+	fail(&stage, 2, "GLIBC_2.28 not found");
+	finish(&stage, true);
+	text = close_stage(&stage);
+	KC_CHECK_CONTAINS(text, "\nFAIL centos7.imports.zmq\n  cause     CXXABI_1.3.9");
+	KC_CHECK_CONTAINS(text, "\nFAIL centos7.imports.uvloop\n  cause     GLIBC_2.28");
+	KC_CHECK_CONTAINS(text, "3 cases with this one cause"); /* the three that were not run */
+	kc_buffer_release(&stage.text);
+}
+
+static void a_long_case_says_every_30_seconds_that_it_lives(void)
+{
+	struct kc_error err = { 0 };
+	struct stage stage;
+
+	KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ 0 }));
+	KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+	kc_report_case_started(stage.report, &cases[0]);
+	for (clock_ms = 0; clock_ms < 61000; clock_ms += 100)
+		kc_report_tick(stage.report);
+	KC_CHECK_STRING(close_stage(&stage), "centos7: 5 cases\n  image: centos7 (emulated)\n"
+					     ".... centos7.imports.ssl still runs, 30 s of at most 60 s\n"
+					     ".... centos7.imports.ssl still runs, 60 s of at most 60 s\n");
+	kc_buffer_release(&stage.text);
+}
+
+static void a_terminal_has_one_line_of_progress(void)
+{
+	struct kc_error err = { 0 };
+	struct stage stage;
+	const char *text;
+
+	KC_REQUIRE(open_stage(&stage,
+			      (struct kc_console_options){ .is_tty = true, .colour = true, .width = 60 }));
+	KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+	kc_report_case_started(stage.report, &cases[2]);
+	kc_report_case_started(stage.report, &cases[3]);
+	clock_ms = 500;
+	kc_report_tick(stage.report);
+	pass(&stage, 0);
+	fail(&stage, 1, "CXXABI_1.3.9 not found");
+	finish(&stage, true);
+	text = close_stage(&stage);
+	KC_CHECK_CONTAINS(text, "\r\033[K[--------------------] 0/5  0.5 s  uvloop, janus\r\033[K"
+				"[####----------------] 1/5  0.5 s  uvloop, janus\r\033[K"
+				"\033[31mFAIL\033[0m centos7.imports.zmq (0.05 s): CXXABI_1.3.9 not found\n"
+				"\r\033[K[########------------] 2/5");
+	KC_CHECK(!strstr(text, "PASS"));
+	kc_buffer_release(&stage.text);
+}
+
+static void the_progress_line_fits_narrow_terminals(void)
+{
+	for (unsigned int width = 1; width < 70; width++) {
+		struct kc_error err = { 0 };
+		struct stage stage;
+		const char *line;
+
+		KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ .is_tty = true, .width = width }));
+		KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+		for (size_t i = 0; i < KC_ARRAY_LENGTH(cases); i++)
+			kc_report_case_started(stage.report, &cases[i]);
+		kc_report_tick(stage.report);
+		line = strstr(close_stage(&stage), "\r\033[K");
+		KC_CHECK_MESSAGE(line && strcspn(line + 4, "\r") < width, "width %u: %s", width,
+				 line ? line : "(none)");
+		kc_buffer_release(&stage.text);
+	}
+}
+
+static void colour_and_utf8_only_where_asked_for(void)
+{
+	static const struct {
+		bool colour, utf8;
+		const char *expected;
+	} rows[] = { { false, false, "FAIL centos7.imports.ssl (0.05 s): caf\\u{00e9}\n" },
+		     { false, true, "FAIL centos7.imports.ssl (0.05 s): caf\xc3\xa9\n" },
+		     { true, false, "\033[31mFAIL\033[0m centos7.imports.ssl (0.05 s): caf\\u{00e9}\n" } };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct kc_error err = { 0 };
+		struct stage stage;
+
+		KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ .colour = rows[i].colour,
+									   .utf8 = rows[i].utf8 }));
+		KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+		fail(&stage, 0, "caf\xc3\xa9");
+		KC_CHECK_CONTAINS(close_stage(&stage), rows[i].expected);
+		kc_buffer_release(&stage.text);
+	}
+}
+
+static void long_output_shows_its_last_lines(void)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer output = KC_BUFFER_INIT(10000);
+	struct kc_error err = { 0 };
+	struct kc_result result;
+	struct stage stage;
+	const char *text;
+
+	for (int i = 1; i <= 100; i++)
+		KC_CHECK_INT(kc_buffer_printf(&output, "line %d\n", i), 0);
+	KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ 0 }));
+	KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+	kc_result_init(&result);
+	kc_result_broken(&result, "x");
+	kc_result_output(&result, output.data, output.length);
+	kc_report_case_done(stage.report, &cases[0], &result);
+	kc_result_release(&result);
+	finish(&stage, true);
+	text = close_stage(&stage);
+	KC_CHECK_CONTAINS(text, "  output, last lines\n    | line 81\n");
+	KC_CHECK_CONTAINS(text, "    | line 100\n");
+	KC_CHECK(!strstr(text, "line 80"));
+	kc_buffer_release(&stage.text);
+}
+
+/* Every line of a log starts with a word or a mark of ours, whatever the program printed. */
+static bool is_ours(const char *line)
+{
+	static const char *const starts[] = { "centos7: ", "  image: ", "PASS ",	 "FAIL ",
+					      "BROKEN ",   "SKIP ",	"  cause",	 "  what      ",
+					      "  where",   "  output",	"  expected",	 "  got",
+					      "  hint",	   "    | ",	"  reproduce k", "\n",
+					      "1 passed",  "0 passed",	"  4 cases",	 "  5 cases" };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(starts); i++)
+		if (strncmp(line, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
+}
+
+static void no_bytes_steer_the_reader(void)
+{
+	for (uint32_t seed = 0; seed < 300; seed++) {
+		char bytes[500];
+		struct kc_error err = { 0 };
+		struct kc_result result;
+		struct stage stage;
+		const char *text;
+
+		random_string(seed, bytes, sizeof(bytes));
+		KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ 0 }));
+		KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+		kc_result_init(&result);
+		kc_result_fail(&result, bytes, bytes, "%s", bytes);
+		kc_result_hint(&result, "%s", bytes);
+		kc_result_output(&result, bytes, strlen(bytes));
+		kc_report_case_done(stage.report, &cases[0], &result);
+		kc_result_release(&result);
+		finish(&stage, true);
+		text = close_stage(&stage);
+		KC_CHECK_MESSAGE(!strstr(text, "##") && !strpbrk(text, "\033\r\x07\x7f"), "seed %u: %s", seed,
+				 text);
+		for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+			if (!is_ours(line))
+				KC_CHECK_MESSAGE(false, "seed %u: %s", seed, line);
+		kc_buffer_release(&stage.text);
+	}
+}
+
+static void an_empty_selection_says_so(void)
+{
+	const struct kc_report_run run = { .suite = "centos7" };
+	struct kc_error err = { 0 };
+	struct stage stage;
+
+	KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ 0 }));
+	KC_CHECK_OK(kc_report_begin(stage.report, &run, &err), err);
+	finish(&stage, true);
+	KC_CHECK_STRING(close_stage(&stage), "centos7: 0 cases\n\nno case was selected\n"
+					     "0 passed, 0 failed, 0 broken, 0 skipped in 42.1 s\n");
+	kc_buffer_release(&stage.text);
+}
+
+KC_TEST_SUITE(console, KC_LABEL_FAST, KC_TEST(a_log_has_a_line_per_case_and_the_causes_at_the_end),
+	      KC_TEST(different_causes_are_not_grouped),
+	      KC_TEST(a_long_case_says_every_30_seconds_that_it_lives),
+	      KC_TEST(a_terminal_has_one_line_of_progress), KC_TEST(the_progress_line_fits_narrow_terminals),
+	      KC_TEST(colour_and_utf8_only_where_asked_for), KC_TEST(long_output_shows_its_last_lines),
+	      KC_TEST(no_bytes_steer_the_reader), KC_TEST(an_empty_selection_says_so));
