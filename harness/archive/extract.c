@@ -43,6 +43,8 @@ static ssize_t next_piece(struct extraction *extraction, const void **ret_bytes,
 	ssize_t length = kc_ring_next(extraction->ring, ret_bytes, err);
 	int status;
 
+	if (length == 0 && extraction->frame.offset == 0)
+		return kc_error_set(err, EBADMSG, "the archive is empty (an xz stream of nothing)");
 	if (length <= 0)
 		return length;
 	status = kc_tar_frame_feed(&extraction->frame, *ret_bytes, (size_t)length, err);
