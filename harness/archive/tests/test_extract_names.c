@@ -97,7 +97,9 @@ static const struct {
 	  { FILE_("a\nb\033[31m"), FILE_("\xe2\x80\xae"
 					 "c") },
 	  NULL },
-	{ "B17 ... in a message", { FILE_("../\n\033[31m") }, "entry `../\\x0a\\x1b[31m`" },
+	{ "B17 ... in a message",
+	  { FILE_("../\n\033[31m") },
+	  "archive `test.tar.xz`: entry `../\\x0a\\x1b[31m`" },
 	{ "B18 invalid UTF-8, plain", { FILE_("a\xff\xfe") }, NULL },
 	{ "B18 invalid UTF-8, pax", { { .name = "f", .pax = "path=a\xff" } }, "" },
 	{ "UTF-8, pax", { { .name = "f", .pax = "path=F\xc5\x91tan\xc3\xbas" } }, NULL },
