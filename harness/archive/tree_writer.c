@@ -39,7 +39,7 @@ static int fail(const char *verb, const char *name, int errno_value, struct kc_e
 {
 	char shown[KC_NAME_SHOWN_SIZE];
 
-	if (errno_value == EEXIST)
+	if (errno_value == EEXIST || errno_value == -EEXIST)
 		return refuse(name, "the name is there already", err);
 	return kc_error_errno(err, errno_value, "%s `%s`", verb, kc_name_show(name, shown));
 }

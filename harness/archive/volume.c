@@ -128,19 +128,25 @@ static int check_is_volume(int tree_fd, const char *path, struct kc_error *err)
 	return refuse_content(path, "not a krunner volume (no bin/ directory inside)", err);
 }
 
+/* The last component of `path`. */
+static void set_name(struct kc_volume *volume, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+
+	memcpy(volume->name, base, strnlen(base, sizeof(volume->name) - 1));
+}
+
 /* --- Directories --- */
 
 static int open_directory(int fd, struct kc_volume *volume, struct kc_error *err)
 {
-	const char *base;
 	int status = check_is_volume(fd, volume->path, err);
 
 	if (status < 0)
 		return status;
 	if (!realpath(volume->path, volume->tree))
 		return kc_error_errno(err, errno, "resolve `%s`", volume->path);
-	base = strrchr(volume->tree, '/') + 1;
-	(void)snprintf(volume->name, sizeof(volume->name), "%s", base);
+	set_name(volume, volume->tree);
 	status = kc_manifest_of_tree(fd, &volume->manifest, err);
 	if (status < 0)
 		return kc_error_prefix(err, "volume `%s`", volume->path), status;
@@ -217,10 +223,7 @@ static int open_archive(struct kc_store *store, int fd, struct kc_volume *volume
 		status = hash_archive(&unpacking, volume->sha256, err);
 	if (status < 0)
 		return status;
-	(void)snprintf(volume->name, sizeof(volume->name), "%s",
-		       volume->wheel.volume_name[0] ? volume->wheel.volume_name
-		       : strrchr(volume->path, '/') ? strrchr(volume->path, '/') + 1
-						    : volume->path);
+	set_name(volume, volume->wheel.volume_name[0] ? volume->wheel.volume_name : volume->path);
 	(void)kc_volume_name_parse(volume->name, volume->distro, volume->arch); /* "" says that it did not */
 	(void)snprintf(volume->key, sizeof(volume->key), "volume-%s", volume->sha256);
 	status = kc_store_get(store, volume->key, unpack, &unpacking, volume->tree, NULL, err);
