@@ -28,7 +28,8 @@ struct kc_keepalive_client {
 	const char *name; /* for reports: "answering" */
 	enum kc_keepalive_policy policy;
 	int fd; /* an unconnected IPv4 TCP socket, in the server's network namespace; stays the caller's */
-	uint16_t port; /* on the loopback of that namespace */
+	uint16_t port; /* on the loopback of that namespace; 0: `fd` is a connected stream socket of any kind
+			*/
 };
 
 /* The clock of the check: kc_now_ms and poll(2), or one that runs faster. poll_ms is poll(2) with the timeout
