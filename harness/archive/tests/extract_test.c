@@ -3,7 +3,7 @@
 #include "archive/source.h"
 #include "sys/fd.h"
 
-int kc_test_extract(const struct kc_scratch *scratch, const void *xz, size_t length,
+int kc_test_extract(const struct kc_sentinel *scratch, const void *xz, size_t length,
 		    const struct kc_extract_options *options, struct kc_error *err)
 {
 	KC_CLEANUP_FD int fd = kc_memory_file(xz, length);
@@ -13,7 +13,7 @@ int kc_test_extract(const struct kc_scratch *scratch, const void *xz, size_t len
 	return status < 0 ? status : kc_extract_tar_xz(&source, scratch->dest_fd, options, err);
 }
 
-int kc_test_extract_tar(const struct kc_scratch *scratch, const struct kc_buffer *tar,
+int kc_test_extract_tar(const struct kc_sentinel *scratch, const struct kc_buffer *tar,
 			const struct kc_extract_options *options, struct kc_error *err)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer xz = KC_BUFFER_INIT(64 << 20);

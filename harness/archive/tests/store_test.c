@@ -11,7 +11,7 @@ bool kc_test_store_make(struct kc_test_store *test)
 
 	*test = (struct kc_test_store){ .store = { .fd = -1 } };
 	test->cache_before = before ? strdup(before) : NULL;
-	if (!kc_scratch_make(&test->scratch))
+	if (!kc_sentinel_make(&test->scratch))
 		return false;
 	(void)snprintf(path, sizeof(path), "%s/dest", test->scratch.path);
 	return setenv("XDG_CACHE_HOME", path, 1) == 0 && kc_store_open(&test->store, NULL) == 0;
@@ -25,7 +25,7 @@ void kc_test_store_release(struct kc_test_store *test)
 		(void)unsetenv("XDG_CACHE_HOME");
 	free(test->cache_before);
 	kc_store_close(&test->store);
-	kc_scratch_remove(&test->scratch);
+	kc_sentinel_remove(&test->scratch);
 }
 
 unsigned int kc_test_store_count(const struct kc_test_store *test, const char *directory)

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 #include "archive/store.h"
-#include "fixtures/scratch.h"
+#include "fixtures/sentinel.h"
 
 struct kc_test_store {
-	struct kc_scratch scratch;
+	struct kc_sentinel scratch;
 	struct kc_store store;
 	char *cache_before;
 };

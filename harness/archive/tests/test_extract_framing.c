@@ -151,19 +151,19 @@ static void refuses_damaged_streams(void)
 {
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(streams); i++) {
 		KC_CLEANUP_BUFFER struct kc_buffer xz = KC_BUFFER_INIT(64 * MIB);
-		KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+		KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 		struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 		struct kc_error err = { 0 };
 		int status;
 
-		KC_REQUIRE(kc_scratch_make(&scratch));
+		KC_REQUIRE(kc_sentinel_make(&scratch));
 		streams[i].make(&xz);
 		status = kc_test_extract(&scratch, xz.data, xz.length, &options, &err);
 		KC_CHECK_MESSAGE(status == (streams[i].expected ? -EBADMSG : 0), "%s: %d %s", streams[i].name,
 				 status, err.text);
 		if (streams[i].expected)
 			KC_CHECK_CONTAINS(err.text, streams[i].expected);
-		KC_CHECK(kc_scratch_is_intact(&scratch));
+		KC_CHECK(kc_sentinel_is_intact(&scratch));
 	}
 }
 
@@ -171,11 +171,11 @@ static void refuses_damaged_streams(void)
 static void refuses_every_cut_and_every_flip(void)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer xz = KC_BUFFER_INIT(MIB);
-	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 
 	pack_plain(&xz);
-	KC_REQUIRE(kc_scratch_make(&scratch) && xz.length > 100);
+	KC_REQUIRE(kc_sentinel_make(&scratch) && xz.length > 100);
 	options.merge = true; /* what an earlier round left is no reason to refuse */
 	for (size_t at = 0; at < xz.length; at++) {
 		struct kc_error err = { 0 };
@@ -214,13 +214,13 @@ static void enforces_limits(void)
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
 		KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(MIB);
-		KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+		KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 		struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 		struct kc_error err = { 0 };
 
 		options.limits = full;
 		memcpy((char *)&options.limits + rows[i].field, &rows[i].value, sizeof(rows[i].value));
-		KC_REQUIRE(kc_scratch_make(&scratch));
+		KC_REQUIRE(kc_sentinel_make(&scratch));
 		add_plain(&tar);
 		KC_CHECK_INT(kc_test_extract_tar(&scratch, &tar, &options, &err),
 			     rows[i].expected ? -EBADMSG : 0);
@@ -376,19 +376,19 @@ static void refuses_broken_framing(void)
 {
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(tars); i++) {
 		KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(MIB);
-		KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+		KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 		struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 		struct kc_error err = { 0 };
 		int status;
 
-		KC_REQUIRE(kc_scratch_make(&scratch));
+		KC_REQUIRE(kc_sentinel_make(&scratch));
 		tars[i].make(&tar);
 		status = kc_test_extract_tar(&scratch, &tar, &options, &err);
 		KC_CHECK_MESSAGE(status == (tars[i].expected ? -EBADMSG : 0), "%s: %d %s", tars[i].name,
 				 status, err.text);
 		if (tars[i].expected)
 			KC_CHECK_CONTAINS(err.text, tars[i].expected);
-		KC_CHECK(kc_scratch_is_intact(&scratch));
+		KC_CHECK(kc_sentinel_is_intact(&scratch));
 	}
 }
 
@@ -430,12 +430,12 @@ static void refuses_hostile_headers(void)
 {
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(items); i++) {
 		KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(MIB);
-		KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+		KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 		struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 		struct kc_error err = { 0 };
 		int status;
 
-		KC_REQUIRE(kc_scratch_make(&scratch));
+		KC_REQUIRE(kc_sentinel_make(&scratch));
 		kc_tar_add(&tar, &PLAIN[0]); /* not the first header: that would be "not a tar" */
 		kc_tar_make(&tar, &items[i].item, 1);
 		status = kc_test_extract_tar(&scratch, &tar, &options, &err);
@@ -443,7 +443,7 @@ static void refuses_hostile_headers(void)
 				 status, err.text);
 		if (items[i].expected)
 			KC_CHECK_CONTAINS(err.text, items[i].expected);
-		KC_CHECK(kc_scratch_is_intact(&scratch));
+		KC_CHECK(kc_sentinel_is_intact(&scratch));
 	}
 }
 

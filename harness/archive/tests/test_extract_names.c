@@ -126,7 +126,7 @@ static size_t count_items(const struct kc_tar_item *items)
 }
 
 /* An archive that is accepted has a manifest that describes what is on disk. */
-static void check_manifest(const struct kc_scratch *scratch, struct kc_buffer *manifest, const char *name)
+static void check_manifest(const struct kc_sentinel *scratch, struct kc_buffer *manifest, const char *name)
 {
 	struct kc_error err = { 0 };
 
@@ -140,14 +140,14 @@ static void keeps_hostile_names_inside(void)
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
 		KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(MIB);
 		KC_CLEANUP_BUFFER struct kc_buffer manifest = KC_BUFFER_INIT(MIB);
-		KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+		KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 		struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 		struct kc_error err = { 0 };
 		int status;
 
 		options.manifest = &manifest;
 		options.mount_point = "/opt/place";
-		KC_REQUIRE(kc_scratch_make(&scratch));
+		KC_REQUIRE(kc_sentinel_make(&scratch));
 		kc_tar_make(&tar, rows[i].items, count_items(rows[i].items));
 		status = kc_test_extract_tar(&scratch, &tar, &options, &err);
 		KC_CHECK_MESSAGE(status == (rows[i].expected ? -EBADMSG : 0), "%s: %d %s", rows[i].name,
@@ -157,14 +157,14 @@ static void keeps_hostile_names_inside(void)
 		else
 			check_manifest(&scratch, &manifest, rows[i].name);
 		KC_CHECK(!strchr(err.text, '\n') && !strchr(err.text, '\033'));
-		KC_CHECK_MESSAGE(kc_scratch_is_intact(&scratch), "%s: something changed outside",
+		KC_CHECK_MESSAGE(kc_sentinel_is_intact(&scratch), "%s: something changed outside",
 				 rows[i].name);
 	}
 }
 
 /* --- What is written --- */
 
-static int extract(const struct kc_scratch *scratch, const struct kc_tar_item *items, size_t count,
+static int extract(const struct kc_sentinel *scratch, const struct kc_tar_item *items, size_t count,
 		   const struct kc_extract_options *options, struct kc_error *err)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(MIB);
@@ -173,7 +173,7 @@ static int extract(const struct kc_scratch *scratch, const struct kc_tar_item *i
 	return kc_test_extract_tar(scratch, &tar, options, err);
 }
 
-static long long mode_of(const struct kc_scratch *scratch, const char *path)
+static long long mode_of(const struct kc_sentinel *scratch, const char *path)
 {
 	struct stat status;
 
@@ -182,7 +182,7 @@ static long long mode_of(const struct kc_scratch *scratch, const char *path)
 	return (long long)(status.st_mode & 07777);
 }
 
-static long long mtime_of(const struct kc_scratch *scratch, const char *path)
+static long long mtime_of(const struct kc_sentinel *scratch, const char *path)
 {
 	struct stat status;
 
@@ -209,11 +209,11 @@ static void masks_modes_and_clamps_times(void)
 		      { "shut", 0400 },
 		      { "dir", 0700 },
 		      { ".", 0700 } /* the root keeps what the caller gave it (B4) */ };
-	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 	struct kc_error err = { 0 };
 
-	KC_REQUIRE(kc_scratch_make(&scratch));
+	KC_REQUIRE(kc_sentinel_make(&scratch));
 	KC_REQUIRE_OK(extract(&scratch, list, KC_ARRAY_LENGTH(list), &options, &err), err);
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(modes); i++)
 		KC_CHECK_MESSAGE(mode_of(&scratch, modes[i].path) == modes[i].mode, "%s: %llo", modes[i].path,
@@ -230,12 +230,12 @@ static void drops_extended_attributes(void)
 						 .pax = "SCHILY.xattr.user.overlay.redirect=/x\n"
 							"SCHILY.acl.access=user::rwx,group::rwx,other::rwx\n"
 							"LIBARCHIVE.xattr.user.b=eA" };
-	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 	struct kc_error err = { 0 };
 	char path[PATH_MAX];
 
-	KC_REQUIRE(kc_scratch_make(&scratch));
+	KC_REQUIRE(kc_sentinel_make(&scratch));
 	KC_REQUIRE_OK(extract(&scratch, &item, 1, &options, &err), err);
 	(void)snprintf(path, sizeof(path), "%s/dest/f", scratch.path);
 	KC_CHECK_INT(llistxattr(path, NULL, 0), 0);
@@ -249,12 +249,12 @@ static void keeps_link_targets_apart(void)
 		{ .name = "b", .type = '2', .link = "own" },
 		{ .name = "c", .data = "x" },
 	};
-	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 	struct kc_error err = { 0 };
 	char target[64] = "";
 
-	KC_REQUIRE(kc_scratch_make(&scratch));
+	KC_REQUIRE(kc_sentinel_make(&scratch));
 	KC_REQUIRE_OK(extract(&scratch, list, KC_ARRAY_LENGTH(list), &options, &err), err);
 	KC_CHECK_INT(readlinkat(scratch.dest_fd, "a", target, sizeof(target) - 1), 8);
 	KC_CHECK_STRING(target, "from-pax");
@@ -269,12 +269,12 @@ static void gives_everything_to_the_owner(void)
 {
 	static const struct kc_tar_item list[] = { DIR("d/"), FILE_("d/f"), LINK("d/l", "f"), FILE_("i/f") };
 	static const char *const paths[] = { "d", "d/f", "d/l", "i", "i/f" };
-	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 	struct kc_error err = { 0 };
 	uid_t wanted = geteuid() == 0 ? 2147400000u : geteuid(); /* only root can give files away */
 
-	KC_REQUIRE(kc_scratch_make(&scratch));
+	KC_REQUIRE(kc_sentinel_make(&scratch));
 	options.owner_uid = wanted;
 	KC_REQUIRE_OK(extract(&scratch, list, KC_ARRAY_LENGTH(list), &options, &err), err);
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(paths); i++) {
@@ -284,7 +284,7 @@ static void gives_everything_to_the_owner(void)
 		KC_CHECK_INT(status.st_uid, wanted);
 		KC_CHECK_INT(status.st_gid, getegid());
 	}
-	KC_CHECK(kc_scratch_is_intact(&scratch));
+	KC_CHECK(kc_sentinel_is_intact(&scratch));
 }
 
 static void merges_directories_but_never_files(void)
@@ -294,11 +294,11 @@ static void merges_directories_but_never_files(void)
 						     FILE_("d/two") };
 	static const struct kc_tar_item clash[] = { FILE_("d/one") };
 	static const struct kc_tar_item through[] = { FILE_("trap/sentinel") };
-	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 	struct kc_error err = { 0 };
 
-	KC_REQUIRE(kc_scratch_make(&scratch));
+	KC_REQUIRE(kc_sentinel_make(&scratch));
 	KC_REQUIRE_OK(extract(&scratch, first, 2, &options, &err), err);
 	KC_CHECK_INT(extract(&scratch, second, 2, &options, &err), -EBADMSG);
 	options.merge = true;
@@ -309,7 +309,7 @@ static void merges_directories_but_never_files(void)
 	/* B7: what an earlier archive left is no way out either. */
 	KC_REQUIRE(symlinkat("..", scratch.dest_fd, "trap") == 0);
 	KC_CHECK_INT(extract(&scratch, through, 1, &options, &err), -EBADMSG);
-	KC_CHECK(kc_scratch_is_intact(&scratch));
+	KC_CHECK(kc_sentinel_is_intact(&scratch));
 }
 
 static bool move_lib_and_drop_docs(void *context, const char *name, char *ret_name, size_t size)
@@ -332,13 +332,13 @@ static void filters_and_moves(void)
 						   FILE_("./doc/c") };
 	static const struct kc_tar_item evil[] = { FILE_("evil") };
 	static const struct kc_tar_item dangling[] = { FILE_("doc/c"), HARD("d", "doc/c") };
-	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 	struct kc_error err = { 0 };
 	unsigned int asked = 0;
 	char text[16];
 
-	KC_REQUIRE(kc_scratch_make(&scratch));
+	KC_REQUIRE(kc_sentinel_make(&scratch));
 	options.filter = move_lib_and_drop_docs;
 	options.filter_context = &asked;
 	KC_REQUIRE_OK(extract(&scratch, list, 3, &options, &err), err);
@@ -349,7 +349,7 @@ static void filters_and_moves(void)
 	KC_CHECK_INT(extract(&scratch, evil, 1, &options, &err), -EBADMSG);
 	KC_CHECK_INT(extract(&scratch, dangling, 2, &options, &err), -EBADMSG);
 	KC_CHECK_CONTAINS(err.text, "is left out");
-	KC_CHECK(kc_scratch_is_intact(&scratch));
+	KC_CHECK(kc_sentinel_is_intact(&scratch));
 }
 
 static void takes_a_root_file_system(void)
@@ -358,11 +358,11 @@ static void takes_a_root_file_system(void)
 						   LINK("etc/up", "../../../x"),
 						   { .name = "dev/null", .type = '3' },
 						   FILE_("etc/passwd") };
-	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
 	struct kc_error err = { 0 };
 
-	KC_REQUIRE(kc_scratch_make(&scratch));
+	KC_REQUIRE(kc_sentinel_make(&scratch));
 	options.foreign_links = true;
 	KC_CHECK_INT(extract(&scratch, list, 4, &options, &err), -EBADMSG);
 	KC_CHECK_INT(kc_tree_remove(scratch.dest_fd, "etc", &err), 0);
@@ -371,7 +371,7 @@ static void takes_a_root_file_system(void)
 	KC_CHECK_OK(extract(&scratch, list, 4, &options, &err), err);
 	KC_CHECK_INT(mode_of(&scratch, "etc/passwd"), 0644);
 	KC_CHECK_INT(mode_of(&scratch, "dev/null"), -1);
-	KC_CHECK(kc_scratch_is_intact(&scratch));
+	KC_CHECK(kc_sentinel_is_intact(&scratch));
 }
 
 KC_TEST_SUITE(extract_names, KC_LABEL_FAST, KC_TEST(keeps_hostile_names_inside),
