@@ -18,6 +18,7 @@
 #include "run/scheduler.h"
 #include "run/scratch.h"
 #include "sys/time.h"
+#include "waiting.h"
 
 #define MOST_REPORTS 4
 #define LIST_LIMIT (4u << 20)
@@ -36,12 +37,33 @@ struct run {
 	struct kc_tally tally;
 };
 
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && *value;
+}
+
+/* One whose lines may be rewritten, with somebody before it. */
+static bool is_terminal(void)
+{
+	const char *terminal = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
+}
+
 static int open_inputs(struct run *run, struct kc_error *err)
 {
+	struct kc_waiting waiting = { .is_tty = is_terminal(), .quiet = run->options->quiet };
 	const struct kc_inputs_request request = { .image = run->options->operand,
-						   .volume = run->options->volume };
+						   .volume = run->options->volume,
+						   .progress = kc_waiting_download,
+						   .listener = kc_waiting_work,
+						   .context = &waiting };
+	int status = kc_inputs_open(&run->inputs, &request, err);
 
-	return kc_inputs_open(&run->inputs, &request, err);
+	kc_waiting_end(&waiting);
+	return status;
 }
 
 static int make_plan(struct run *run, struct kc_error *err)
@@ -107,17 +129,9 @@ static int make_reproduce(struct run *run, struct kc_error *err)
 	return status < 0 ? kc_error_errno(err, status, "write down the command line") : 0;
 }
 
-static bool is_set(const char *variable)
-{
-	const char *value = getenv(variable);
-
-	return value && *value;
-}
-
 static int open_console(struct run *run, struct kc_error *err)
 {
-	const char *terminal = getenv("TERM");
-	bool is_tty = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
+	bool is_tty = is_terminal();
 	struct kc_console_options options = { .fd = STDERR_FILENO,
 					      .is_tty = is_tty,
 					      .quiet = run->options->quiet,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -381,6 +382,19 @@ static int put_in_place(const struct kc_store *store, const char *key, const cha
 	return 0;
 }
 
+void kc_store_tell(const struct kc_store *store, const char *format, ...)
+{
+	char text[PATH_MAX + 256];
+	va_list arguments;
+
+	if (!store->listener)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	store->listener(store->listener_context, text);
+}
+
 static int build_entry(const struct kc_store *store, const char *key, kc_store_builder *build, void *context,
 		       struct kc_buffer *info, struct kc_error *err)
 {
@@ -430,6 +444,7 @@ static int verify_or_build(const struct kc_store *store, const char *key, kc_sto
 				*err = found;
 			return status;
 		}
+		kc_store_tell(store, "making %s again: %s", key, found.text);
 	}
 	kc_buffer_clear(info);
 	status = build_entry(store, key, build, context, info, err);

@@ -26,9 +26,14 @@
 /* Outside what distributions hand to users and to useradd's subordinate ranges, shadow's login.defs(5). */
 #define KC_STORE_SANDBOX_ID 2147400000u
 
+/* Told of work that takes long, in one line without its end: "unpacking `x`". */
+typedef void kc_store_listener(void *context, const char *text);
+
 struct kc_store {
 	char path[PATH_MAX]; /* absolute */
 	int fd;		     /* the directory */
+	kc_store_listener *listener; /* may be set after kc_store_open; NULL: nobody wants to know */
+	void *listener_context;
 };
 
 /* Fills the empty directory `tree_fd` and appends the sealed manifest of what it wrote, and what is worth
@@ -38,6 +43,10 @@ typedef int kc_store_builder(void *context, int tree_fd, struct kc_buffer *manif
 
 int kc_store_open(struct kc_store *store, struct kc_error *err) __attribute__((warn_unused_result));
 void kc_store_close(struct kc_store *store);
+
+/* Tells the listener, if there is one. */
+void kc_store_tell(const struct kc_store *store, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* The id to give files to: KC_STORE_SANDBOX_ID as root, (uid_t)-1 otherwise. */
 unsigned int kc_store_owner_id(void);

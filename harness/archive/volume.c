@@ -157,6 +157,7 @@ static int open_directory(int fd, struct kc_volume *volume, struct kc_error *err
 /* --- Archives --- */
 
 struct unpacking {
+	const struct kc_store *store;
 	struct kc_volume *volume;
 	int fd;
 };
@@ -193,6 +194,7 @@ static int unpack(void *context, int tree_fd, struct kc_buffer *manifest, struct
 	char digest[KC_SHA256_HEX_SIZE];
 	int status = open_source(unpacking, &source, err);
 
+	kc_store_tell(unpacking->store, "unpacking %s", volume->name);
 	options.owner_uid = options.owner_gid = kc_store_owner_id();
 	options.mount_point = KC_VOLUME_MOUNT_POINT;
 	options.manifest = manifest;
@@ -214,7 +216,7 @@ static int unpack(void *context, int tree_fd, struct kc_buffer *manifest, struct
 
 static int open_archive(struct kc_store *store, int fd, struct kc_volume *volume, struct kc_error *err)
 {
-	struct unpacking unpacking = { .volume = volume, .fd = fd };
+	struct unpacking unpacking = { .store = store, .volume = volume, .fd = fd };
 	int status = 0;
 
 	if (volume->kind == KC_VOLUME_WHEEL)

@@ -184,7 +184,11 @@ static int build(void *context, int tree_fd, struct kc_buffer *manifest, struct 
 		.owner_id = kc_store_owner_id(),
 	};
 	struct kc_elf_clamp_stats stats = { 0 };
-	int status = kc_debian_fetch(opening->packages_directory, opening->source->debian_architecture,
+	int status;
+
+	kc_store_tell(opening->store, "building image %s from %zu Debian packages", opening->definition.name,
+		      opening->packages.count);
+	status = kc_debian_fetch(opening->packages_directory, opening->source->debian_architecture,
 				     &opening->packages, err);
 
 	if (status == 0)
@@ -229,6 +233,7 @@ static int get_newest(struct opening *opening)
 {
 	int status;
 
+	kc_store_tell(opening->store, "asking apt for the packages of image %s", opening->definition.name);
 	kc_debian_release(&opening->packages);
 	kc_image_release(opening->image);
 	status = kc_debian_resolve(opening->packages_directory, opening->source->debian_architecture,

@@ -48,7 +48,7 @@ static void on_progress(void *context, int64_t bytes, int64_t total)
 	const struct download *download = context;
 
 	if (download->request->progress)
-		download->request->progress(download->request->progress_context, download->what, bytes,
+		download->request->progress(download->request->context, download->what, bytes,
 					    total);
 }
 
@@ -188,6 +188,8 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 
 	*inputs = (struct kc_inputs){ .store = { .fd = -1 } };
 	status = kc_store_open(&inputs->store, err);
+	inputs->store.listener = request->listener;
+	inputs->store.listener_context = request->context;
 	if (status == 0)
 		status = load_policy(inputs, err);
 	if (status == 0)
