@@ -9,8 +9,11 @@
 
 #include "base/embedded.h"
 #include "net/index.h"
+#include "sandbox/sandbox.h"
 #include "sys/signals.h"
+#include "sys/time.h"
 
+#define PROBE_TIMEOUT_MS 20000
 #define POLICY "compat/policy.json"
 #define SECCOMP_PROFILE "compat/seccomp.json"
 
@@ -182,6 +185,25 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 	return 0;
 }
 
+/* A sandbox with everything but a program. A machine that cannot make one is told so once, before any case. */
+static int probe_sandbox(struct kc_inputs *inputs, struct kc_error *err)
+{
+	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = kc_sandbox_new();
+	struct kc_sandbox_outcome outcome;
+	int status;
+
+	if (!sandbox)
+		return kc_error_errno(err, ENOMEM, "make a sandbox");
+	kc_sandbox_set_inner_id(sandbox, KC_STORE_SANDBOX_ID);
+	kc_sandbox_set_root(sandbox, inputs->image.tree);
+	kc_sandbox_set_volume(sandbox, inputs->volume.tree, KC_VOLUME_MOUNT_POINT);
+	kc_sandbox_set_filter(sandbox, &inputs->filter);
+	status = kc_sandbox_start(sandbox, err);
+	if (status == 0)
+		status = kc_sandbox_wait(sandbox, kc_now_ms() + PROBE_TIMEOUT_MS, NULL, NULL, &outcome, err);
+	return status < 0 ? status : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
+}
+
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
 	int status;
@@ -205,6 +227,8 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 			&inputs->promised, err);
 	if (status == 0)
 		status = gather_facts(inputs, err);
+	if (status == 0)
+		status = probe_sandbox(inputs, err);
 	if (status < 0)
 		kc_inputs_release(inputs);
 	return status;
