@@ -217,7 +217,7 @@ static int open_archive(struct kc_store *store, int fd, struct kc_volume *volume
 		status = hash_archive(&unpacking, volume->sha256, err);
 	if (status < 0)
 		return status;
-	(void)snprintf(volume->name, sizeof(volume->name), "%s",
+	(void)snprintf(volume->name, sizeof(volume->name), "%.*s", (int)sizeof(volume->name) - 1,
 		       volume->wheel.volume_name[0] ? volume->wheel.volume_name
 		       : strrchr(volume->path, '/') ? strrchr(volume->path, '/') + 1
 						    : volume->path);
