@@ -1,8 +1,10 @@
 /* Names, links and metadata: HOSTILE section 2b, whose row each test case names. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -79,6 +81,9 @@ static const struct {
 	  { FILE_("aaa/bbb/ccc"), LINK("aaa", "/tmp"), FILE_("aaa/bbb/ddd") },
 	  "points outside" },
 	{ "B10 the same, target inside", { FILE_("aaa/c"), LINK("aaa", "b") }, "there already" },
+	{ "B10 kept directory turned into a link",
+	  { FILE_("aaa/c"), LINK("aaa", "aaa"), FILE_("aaa/d") },
+	  "there already" },
 	{ "B13 parent beyond the root", { DIR("a"), LINK("a/l", "../../sentinel") }, "points outside" },
 	{ "B13 parent at the root", { LINK("l", "a/../../b") }, "points outside" },
 	{ "absolute link", { LINK("l", "/etc/passwd") }, "points outside" },
@@ -374,8 +379,38 @@ static void takes_a_root_file_system(void)
 	KC_CHECK(kc_sentinel_is_intact(&scratch));
 }
 
+/* A limit on file sizes stands in for a full disk: a write that fails half-way. */
+static void reports_failed_writes(void)
+{
+	enum { BYTES = 1 << 20 };
+	KC_CLEANUP_FREE char *noise = malloc(BYTES);
+	struct kc_tar_item item = { .name = "big", .data = noise, .data_bytes = BYTES };
+	KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(2 * BYTES), xz = KC_BUFFER_INIT(2 * BYTES);
+	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SOURCE struct kc_source source = { 0 };
+	KC_CLEANUP_FD int fd = -1;
+	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
+	struct kc_error err = { 0 };
+	struct rlimit before, small;
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	KC_REQUIRE(noise && kc_scratch_make(&scratch));
+	kc_fill_noise(noise, BYTES);
+	kc_tar_make(&tar, &item, 1);
+	kc_xz_pack(&xz, tar.data, tar.length);
+	fd = kc_memory_file(xz.data, xz.length);
+	KC_CHECK_OK(kc_source_open_fd(&source, fd, "test.tar.xz", &err), err);
+	KC_CHECK_INT(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){ .rlim_cur = BYTES / 2, .rlim_max = before.rlim_max };
+	KC_CHECK_INT(setrlimit(RLIMIT_FSIZE, &small), 0);
+	KC_CHECK_INT(kc_extract_tar_xz(&source, scratch.dest_fd, &options, &err), -EFBIG);
+	KC_CHECK_INT(setrlimit(RLIMIT_FSIZE, &before), 0);
+	KC_CHECK_STRING(err.text, "archive `test.tar.xz`: write `big`: File too large");
+	(void)signal(SIGXFSZ, handler);
+}
+
 KC_TEST_SUITE(extract_names, KC_LABEL_FAST, KC_TEST(keeps_hostile_names_inside),
 	      KC_TEST(masks_modes_and_clamps_times), KC_TEST(drops_extended_attributes),
 	      KC_TEST(keeps_link_targets_apart), KC_TEST(gives_everything_to_the_owner),
 	      KC_TEST(merges_directories_but_never_files), KC_TEST(filters_and_moves),
-	      KC_TEST(takes_a_root_file_system));
+	      KC_TEST(takes_a_root_file_system), KC_TEST(reports_failed_writes));
