@@ -386,7 +386,7 @@ static void reports_failed_writes(void)
 	KC_CLEANUP_FREE char *noise = malloc(BYTES);
 	struct kc_tar_item item = { .name = "big", .data = noise, .data_bytes = BYTES };
 	KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(2 * BYTES), xz = KC_BUFFER_INIT(2 * BYTES);
-	KC_CLEANUP_SCRATCH struct kc_scratch scratch;
+	KC_CLEANUP_SENTINEL struct kc_sentinel scratch;
 	KC_CLEANUP_SOURCE struct kc_source source = { 0 };
 	KC_CLEANUP_FD int fd = -1;
 	struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
@@ -394,7 +394,7 @@ static void reports_failed_writes(void)
 	struct rlimit before, small;
 	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
 
-	KC_REQUIRE(noise && kc_scratch_make(&scratch));
+	KC_REQUIRE(noise && kc_sentinel_make(&scratch));
 	kc_fill_noise(noise, BYTES);
 	kc_tar_make(&tar, &item, 1);
 	kc_xz_pack(&xz, tar.data, tar.length);
