@@ -52,7 +52,8 @@ void kc_waiting_download(void *context, const char *what, int64_t bytes, int64_t
 	if (status == 0 && waiting->is_tty)
 		status = kc_buffer_printf(&line, ", %.1f", (double)bytes / 1e6);
 	if (status == 0 && total >= 0)
-		status = kc_buffer_printf(&line, "%s%.1f MB", waiting->is_tty ? " of " : ", ", (double)total / 1e6);
+		status = kc_buffer_printf(&line, "%s%.1f MB", waiting->is_tty ? " of " : ", ",
+					  (double)total / 1e6);
 	if (status == 0 && !waiting->is_tty)
 		status = kc_buffer_append_string(&line, " ...\n");
 	if (status == 0)

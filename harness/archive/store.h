@@ -30,8 +30,8 @@
 typedef void kc_store_listener(void *context, const char *text);
 
 struct kc_store {
-	char path[PATH_MAX]; /* absolute */
-	int fd;		     /* the directory */
+	char path[PATH_MAX];	     /* absolute */
+	int fd;			     /* the directory */
 	kc_store_listener *listener; /* may be set after kc_store_open; NULL: nobody wants to know */
 	void *listener_context;
 };

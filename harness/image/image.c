@@ -189,7 +189,7 @@ static int build(void *context, int tree_fd, struct kc_buffer *manifest, struct 
 	kc_store_tell(opening->store, "building image %s from %zu Debian packages", opening->definition.name,
 		      opening->packages.count);
 	status = kc_debian_fetch(opening->packages_directory, opening->source->debian_architecture,
-				     &opening->packages, err);
+				 &opening->packages, err);
 
 	if (status == 0)
 		status = kc_assemble(&assembly, tree_fd, &stats, err);

@@ -51,8 +51,7 @@ static void on_progress(void *context, int64_t bytes, int64_t total)
 	const struct download *download = context;
 
 	if (download->request->progress)
-		download->request->progress(download->request->context, download->what, bytes,
-					    total);
+		download->request->progress(download->request->context, download->what, bytes, total);
 }
 
 static bool is_interrupted(void *context)
@@ -201,7 +200,8 @@ static int probe_sandbox(struct kc_inputs *inputs, struct kc_error *err)
 	status = kc_sandbox_start(sandbox, err);
 	if (status == 0)
 		status = kc_sandbox_wait(sandbox, kc_now_ms() + PROBE_TIMEOUT_MS, NULL, NULL, &outcome, err);
-	return status < 0 ? status : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
+	return status < 0 ? status
+			  : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
 }
 
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)

@@ -1,4 +1,4 @@
-#include "extract_test.h"
+#include "archive/tests/extract_test.h"
 
 #include "archive/source.h"
 #include "sys/fd.h"

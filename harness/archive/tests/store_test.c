@@ -1,4 +1,4 @@
-#include "store_test.h"
+#include "archive/tests/store_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>

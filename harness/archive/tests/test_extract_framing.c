@@ -4,7 +4,7 @@
 
 #include "archive/tar_frame.h"
 #include "sys/file.h"
-#include "extract_test.h"
+#include "archive/tests/extract_test.h"
 #include "tests/kc_test.h"
 
 enum { MIB = 1 << 20, NOISE_BYTES = 300000 };

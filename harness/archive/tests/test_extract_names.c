@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "archive/manifest.h"
-#include "extract_test.h"
+#include "archive/tests/extract_test.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "tests/kc_test.h"

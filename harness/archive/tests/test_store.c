@@ -9,7 +9,7 @@
 
 #include "archive/manifest.h"
 #include "archive/store.h"
-#include "store_test.h"
+#include "archive/tests/store_test.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "tests/kc_test.h"

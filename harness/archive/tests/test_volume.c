@@ -10,7 +10,7 @@
 #include "archive/volume.h"
 #include "archive/wheel.h"
 #include "fixtures/tar_maker.h"
-#include "store_test.h"
+#include "archive/tests/store_test.h"
 #include "sys/fd.h"
 #include "tests/kc_test.h"
 
