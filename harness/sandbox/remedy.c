@@ -95,7 +95,7 @@ static const struct {
 	  "as root: sysctl kernel.unprivileged_userns_clone=1, or run krunner-compat as root" },
 	{ KC_STEP_NAMESPACES, KC_STEP_NAMESPACES, EPERM, IN_CHROOT,
 	  "a process in a chroot may not create user namespaces",
-	  "run outside the chroot, or enter it with pivot_root (systemd-nspawn, unshare --root)" },
+	  "run outside the chroot, or start it with systemd-nspawn, which changes the root for good" },
 	{ KC_STEP_NAMESPACES, KC_STEP_LOOPBACK, 0, APPARMOR_RESTRICTS,
 	  "AppArmor takes every capability from user namespaces of users",
 	  "load an AppArmor profile that gives this program `userns,`, or run it as root, or, for this boot: "
