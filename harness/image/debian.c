@@ -1,5 +1,6 @@
 #include "image/debian.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +17,7 @@
 #include "image/deb.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/janitor.h"
 #include "sys/process.h"
 
 enum {
@@ -25,6 +26,8 @@ enum {
 	DOWNLOAD_TIMEOUT_MS = 10 * 60 * 1000,
 	OUTPUT_LIMIT = 1 << 20
 };
+
+#define PARTIAL "partial-"
 
 static const char no_apt_hint[] =
 	"the embedded image is made of Debian packages: it needs a Debian or Ubuntu "
@@ -43,6 +46,7 @@ static const char common_configuration[] = "#clear APT::Update::Pre-Invoke;\n"
 
 struct apt {
 	const char *directory;
+	char partial[64]; /* where apt-get puts downloads, in `directory`: a name of this process's own */
 	char configuration[PATH_MAX];
 	struct kc_buffer output;
 	struct kc_buffer messages;
@@ -285,6 +289,18 @@ static const char *last_complaint(struct apt *apt)
 	return strncmp(line, "E: ", 3) == 0 ? line + 3 : line;
 }
 
+static int explain_apt(struct apt *apt, const char *command, struct kc_error *err)
+{
+	/* Asked for in English: LC_ALL below. The store has the hint for it. */
+	bool is_full = apt->messages.length > 0 && strstr(kc_buffer_string(&apt->messages), "No space left");
+	int status =
+		kc_error_set(err, is_full ? ENOSPC : EIO, "apt-get %s: %.600s", command, last_complaint(apt));
+
+	if (!is_full)
+		kc_error_hint(err, "check the network, the proxy, and that `apt-get update` works");
+	return status;
+}
+
 /* apt-get's own arguments first, then `names` of which each may bear a version. */
 static int run_apt(struct apt *apt, const char *const first[], const char *const *names, size_t count,
 		   const char *directory, int64_t timeout_ms, struct kc_error *err)
@@ -317,11 +333,7 @@ static int run_apt(struct apt *apt, const char *const first[], const char *const
 		kc_error_hint(err, "%s", no_apt_hint);
 	if (status < 0)
 		return status;
-	if (exit_status != 0) {
-		status = kc_error_set(err, EIO, "apt-get %s: %.600s", first[0], last_complaint(apt));
-		kc_error_hint(err, "check the network, the proxy, and that `apt-get update` works");
-	}
-	return status;
+	return exit_status != 0 ? explain_apt(apt, first[0], err) : 0;
 }
 
 static int print_uris(struct apt *apt, const char *architecture, bool own_lists, const char *const *names,
@@ -370,9 +382,9 @@ static int lock_directory(const char *directory, int *ret_fd, struct kc_error *e
 	fd = kc_dir_open(AT_FDCWD, directory, err);
 	if (fd < 0)
 		return fd;
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return kc_error_errno(err, errno, "lock `%s`", directory);
+	status = kc_fd_lock(fd, directory, err);
+	if (status < 0)
+		return status;
 	*ret_fd = KC_STEAL_FD(fd);
 	return 0;
 }
@@ -424,10 +436,10 @@ static int verify(int dirfd, const struct kc_debian_package *package, struct kc_
 }
 
 /* From partial/ into place. */
-static int take_downloads(int dirfd, const struct kc_debian_packages *packages, const bool *missing,
-			  struct kc_error *err)
+static int take_downloads(const struct apt *apt, int dirfd, const struct kc_debian_packages *packages,
+			  const bool *missing, struct kc_error *err)
 {
-	KC_CLEANUP_FD int partial = kc_dir_open(dirfd, "partial", err);
+	KC_CLEANUP_FD int partial = kc_dir_open(dirfd, apt->partial, err);
 
 	if (partial < 0)
 		return partial;
@@ -447,14 +459,17 @@ static int download(struct apt *apt, int dirfd, char *const *wanted, size_t coun
 {
 	static const char *const arguments[] = { "download", NULL };
 	KC_CLEANUP_BUFFER struct kc_buffer path = KC_BUFFER_INIT(PATH_MAX);
-	int status = kc_tree_remove(dirfd, "partial", err);
+	int status = kc_tree_remove(dirfd, apt->partial, err);
 
 	if (status < 0)
 		return status;
-	if (mkdirat(dirfd, "partial", 0700) < 0)
-		return kc_error_errno(err, errno, "create directory `%s/partial`", apt->directory);
-	if (kc_buffer_printf(&path, "%s/partial", apt->directory) < 0)
+	if (kc_buffer_printf(&path, "%s/%s", apt->directory, apt->partial) < 0)
 		return kc_error_errno(err, ENAMETOOLONG, "`%s`", apt->directory);
+	status = kc_janitor_watch(KC_JANITOR_TREE, kc_buffer_string(&path), err);
+	if (status < 0)
+		return status;
+	if (mkdirat(dirfd, apt->partial, 0700) < 0)
+		return kc_error_errno(err, errno, "create directory `%s`", kc_buffer_string(&path));
 	return run_apt(apt, arguments, (const char *const *)wanted, count, kc_buffer_string(&path),
 		       DOWNLOAD_TIMEOUT_MS, err);
 }
@@ -489,7 +504,7 @@ static int download_missing(struct apt *apt, int dirfd, const char *architecture
 	} else if (status < 0) {
 		*err = first;
 	}
-	return status < 0 ? status : take_downloads(dirfd, packages, missing, err);
+	return status < 0 ? status : take_downloads(apt, dirfd, packages, missing, err);
 }
 
 static void free_strings(char **strings, size_t count)
@@ -497,6 +512,22 @@ static void free_strings(char **strings, size_t count)
 	for (size_t i = 0; strings && i < count; i++)
 		free(strings[i]);
 	free(strings);
+}
+
+/* Downloads of ours, and of those who were killed together with their janitor: we hold the lock. */
+static void remove_partial(const struct apt *apt, int lock)
+{
+	KC_CLEANUP_DIR DIR *dir = opendir(apt->directory);
+	char path[PATH_MAX];
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		/* What cannot be removed is in nobody's way. */
+		if (strncmp(entry->d_name, PARTIAL, strlen(PARTIAL)) == 0 &&
+		    kc_tree_remove(lock, entry->d_name, NULL) < 0)
+			continue;
+	if (snprintf(path, sizeof(path), "%s/%s", apt->directory, apt->partial) < (int)sizeof(path))
+		kc_janitor_forget(path);
 }
 
 int kc_debian_fetch(const char *directory, const char *architecture,
@@ -510,14 +541,16 @@ int kc_debian_fetch(const char *directory, const char *architecture,
 	int status = missing && wanted ? lock_directory(directory, &lock, err)
 				       : kc_error_errno(err, ENOMEM, "fetch packages");
 
+	(void)snprintf(apt.partial, sizeof(apt.partial), PARTIAL "%ld", (long)getpid());
+
 	for (size_t i = 0; status == 0 && i < packages->count; i++) {
 		missing[i] = verify(lock, &packages->rows[i], NULL) < 0;
 		any |= missing[i];
 	}
 	if (status == 0 && any)
 		status = download_missing(&apt, lock, architecture, packages, missing, wanted, err);
-	if (status == 0 && any)
-		status = kc_tree_remove(lock, "partial", err);
+	if (any)
+		remove_partial(&apt, lock);
 	free_strings(wanted, packages->count);
 	return status;
 }
