@@ -437,6 +437,8 @@ static int junit_begin(struct kc_report *report, const struct kc_report_run *run
 
 	if (status < 0)
 		return status;
+	if (junit->run)
+		free_slots(junit);
 	junit->begun = true;
 	junit->run = run;
 	kc_error_clear(&junit->failure);
