@@ -402,7 +402,7 @@ int kc_debian_resolve(const char *directory, const char *architecture, const cha
 	status = print_uris(&apt, architecture, false, names, count, ret_packages, &first);
 	if (status == 0)
 		return 0;
-	if (status == -ENOENT) {
+	if (status == -ENOENT || status == -EINTR) {
 		*err = first;
 		return status;
 	}
@@ -497,7 +497,7 @@ static int download_missing(struct apt *apt, int dirfd, const char *architecture
 	status = configure(apt, architecture, false, err);
 	if (status == 0)
 		status = download(apt, dirfd, wanted, count, &first);
-	if (status < 0 && status != -ENOENT) {
+	if (status < 0 && status != -ENOENT && status != -EINTR && status != -ENOSPC) {
 		status = update_lists(apt, architecture, err);
 		if (status == 0)
 			status = download(apt, dirfd, wanted, count, err);
