@@ -247,7 +247,7 @@ int kc_debian_resolve(const char *directory, const char *architecture, const cha
 	status = print_uris(&apt, false, names, count, ret_packages, &first);
 	if (status == 0)
 		return 0;
-	if (status == -ENOENT) {
+	if (status == -ENOENT || status == -EINTR) {
 		*err = first;
 		return status;
 	}

@@ -119,6 +119,7 @@ int kc_process_run(const struct kc_process *process, int *ret_status, struct kc_
 	}
 	if (running.pid == 0)
 		child(process, output[1], errors[1], report[1], parent);
+	(void)setpgid(running.pid, running.pid); /* both sides do: whoever kills the group must find it */
 	kc_fd_close(&output[1]);
 	kc_fd_close(&errors[1]);
 	kc_fd_close(&report[1]);
