@@ -18,8 +18,8 @@ struct kc_waiting {
 	bool is_told;  /* of the download that is under way */
 };
 
-void kc_waiting_work(void *waiting, const char *text);
-void kc_waiting_download(void *waiting, const char *what, int64_t bytes, int64_t total);
+void kc_waiting_work(void *context, const char *text);
+void kc_waiting_download(void *context, const char *what, int64_t bytes, int64_t total);
 void kc_waiting_end(struct kc_waiting *waiting);
 
 #endif
