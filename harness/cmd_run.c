@@ -34,6 +34,9 @@ struct run {
 	struct kc_buffer reproduce;
 	struct kc_report *reports[MOST_REPORTS];
 	size_t report_count;
+	struct kc_report_case opening; /* what reports hold until the cases are known */
+	char opening_class[128];
+	struct kc_report_run opening_run;
 	struct kc_tally tally;
 };
 
@@ -220,25 +223,40 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
 	return status < 0 ? status : judge(&run->tally, ret_exit, err);
 }
 
-/* A run that did not get as far as its cases leaves files that say so: without them, those of an earlier run
- * would stand for this one. The console is not among them: the error itself is printed. */
+/* From the first moment there are files that say that this run has not got as far as its cases: without them,
+ * whatever ends it, those of an earlier run would stand for this one. The console is not among them: an error is
+ * printed. */
+static int tell_opening(struct run *run, struct kc_error *err)
+{
+	int status = 0;
+
+	(void)snprintf(run->opening_class, sizeof(run->opening_class), "%s.run", run->options->operand);
+	run->opening = (struct kc_report_case){ .classname = run->opening_class,
+						.name = "opening",
+						.what = "volume and image can be had",
+						.file = "harness/cmd_run.c" };
+	run->opening_run = (struct kc_report_run){
+		.suite = run->options->operand, .cases = &run->opening, .case_count = 1, .reproduce = ""
+	};
+	for (size_t i = 1; status == 0 && i < run->report_count; i++)
+		status = run->reports[i]->ops->begin(run->reports[i], &run->opening_run, err);
+	return status;
+}
+
 static void tell_failure(const struct run *run, const struct kc_error *err)
 {
-	char name[] = "error";
-	char text[sizeof(err->text)];
-	const struct kc_property fact = { .name = name, .value = text };
-	const struct kc_report_run told = {
-		.suite = run->options->operand, .facts = &fact, .fact_count = 1, .reproduce = ""
-	};
+	struct kc_result result;
 
-	memcpy(text, err->text, sizeof(text));
+	kc_result_init(&result);
+	kc_result_broken_by(&result, err);
 	for (size_t i = 1; i < run->report_count; i++) {
 		struct kc_report *report = run->reports[i];
 
-		/* There is a failure to report already. */
-		if (report->ops->begin(report, &told, NULL) < 0 || report->ops->end(report, false, NULL) < 0)
-			continue;
+		report->ops->case_done(report, &run->opening, &result);
+		if (report->ops->end(report, false, NULL) < 0)
+			continue; /* there is a failure to report already */
 	}
+	kc_result_release(&result);
 }
 
 static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
@@ -246,6 +264,8 @@ static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_
 	bool told = false;
 	int status = run->options->list ? 0 : open_reports(run, err);
 
+	if (status == 0 && !run->options->list)
+		status = tell_opening(run, err);
 	if (status < 0)
 		return status;
 	status = check(run, &told, ret_exit, err);

@@ -2,7 +2,7 @@
  * What the person who waits is told before the cases start: downloads, and work that is done once per machine. One line per
  * piece of work on standard error; on a terminal a download's line is kept up to date.
  *
- * Life cycle: 1. fill in is_tty and quiet, zero the rest  2. kc_waiting_* as listeners, with the object as their context
+ * Life cycle: 1. fill in is_tty and quiet, zero the rest  2. kc_waiting_* as listeners, with the object as their `context`
  * 3. kc_waiting_end. Nothing to release.
  */
 #ifndef KC_WAITING_H

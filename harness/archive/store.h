@@ -5,7 +5,7 @@
  * `trees/KEY/{tree/,manifest,info.json}`, KEY being "volume-DIGEST" or "image-NAME-DIGEST". It is built in
  * `tmp/` and renamed into place, so that a half-built one is never seen; builders of one key wait for each
  * other on a lock (flock), which the kernel drops if one dies. What a killed run left in `tmp/` is removed by
- * the next one under that lock. An entry is verified against its manifest before use: the cache is not
+ * the janitor, or where that was killed too by the next run, under that lock. An entry is verified against its manifest before use: the cache is not
  * trusted. A damaged one is rebuilt.
  *
  * When we are real root, the trees are given to an unprivileged id (KC_STORE_SANDBOX_ID) that the sandbox
@@ -34,6 +34,7 @@ struct kc_store {
 	int fd;			     /* the directory */
 	kc_store_listener *listener; /* may be set after kc_store_open; NULL: nobody wants to know */
 	void *listener_context;
+	char repairs[1024]; /* which damaged entries had to be made anew, and what was wrong; "" for none */
 };
 
 /* Fills the empty directory `tree_fd` and appends the sealed manifest of what it wrote, and what is worth

@@ -138,6 +138,16 @@ static void set_name(struct kc_volume *volume, const char *path)
 
 /* --- Directories --- */
 
+/* A directory is named as the archive it was unpacked from, without the ending. */
+static void take_name(struct kc_volume *volume, const char *path)
+{
+	char archive[NAME_MAX + sizeof(".tar.xz")];
+
+	set_name(volume, path);
+	(void)snprintf(archive, sizeof(archive), "%s.tar.xz", volume->name);
+	(void)kc_volume_name_parse(archive, volume->distro, volume->arch); /* "" says that it did not */
+}
+
 static int open_directory(int fd, struct kc_volume *volume, struct kc_error *err)
 {
 	int status = check_is_volume(fd, volume->path, err);
@@ -146,7 +156,7 @@ static int open_directory(int fd, struct kc_volume *volume, struct kc_error *err
 		return status;
 	if (!realpath(volume->path, volume->tree))
 		return kc_error_errno(err, errno, "resolve `%s`", volume->path);
-	set_name(volume, volume->tree);
+	take_name(volume, volume->tree);
 	status = kc_manifest_of_tree(fd, &volume->manifest, err);
 	if (status < 0)
 		return kc_error_prefix(err, "volume `%s`", volume->path), status;

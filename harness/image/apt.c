@@ -86,6 +86,18 @@ static const char *last_complaint(struct kc_apt *apt)
 	return strncmp(line, "E: ", 3) == 0 ? line + 3 : line;
 }
 
+static int explain(struct kc_apt *apt, const char *command, struct kc_error *err)
+{
+	/* Asked for in English: LC_ALL below. The store has the hint for it. */
+	bool is_full = apt->messages.length > 0 && strstr(kc_buffer_string(&apt->messages), "No space left");
+	int status =
+		kc_error_set(err, is_full ? ENOSPC : EIO, "apt-get %s: %.600s", command, last_complaint(apt));
+
+	if (!is_full)
+		kc_error_hint(err, "check the network, the proxy, and that `apt-get update` works");
+	return status;
+}
+
 /* apt-get's own arguments first, then `names` of which each may bear a version. */
 int kc_apt_run(struct kc_apt *apt, const char *const first[], const char *const *names, size_t count,
 	       const char *directory, int64_t timeout_ms, struct kc_error *err)
@@ -118,11 +130,7 @@ int kc_apt_run(struct kc_apt *apt, const char *const first[], const char *const 
 		kc_error_hint(err, "%s", no_apt_hint);
 	if (status < 0)
 		return status;
-	if (exit_status != 0) {
-		status = kc_error_set(err, EIO, "apt-get %s: %.600s", first[0], last_complaint(apt));
-		kc_error_hint(err, "check the network, the proxy, and that `apt-get update` works");
-	}
-	return status;
+	return exit_status != 0 ? explain(apt, first[0], err) : 0;
 }
 
 /* apt-get update succeeds or not as the host's sources, all of them, do; what counts is whether the packages

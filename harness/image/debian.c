@@ -1,5 +1,6 @@
 #include "image/debian.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +18,10 @@
 #include "image/deb.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/janitor.h"
+
+/* Where apt-get puts downloads: PARTIAL and our process id, for the next run may be at work beside our janitor. */
+#define PARTIAL "partial-"
 
 enum { RESOLVE_TIMEOUT_MS = 60 * 1000, DOWNLOAD_TIMEOUT_MS = 10 * 60 * 1000 };
 
@@ -223,9 +227,9 @@ static int lock_directory(const char *directory, int *ret_fd, struct kc_error *e
 	fd = kc_dir_open(AT_FDCWD, directory, err);
 	if (fd < 0)
 		return fd;
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return kc_error_errno(err, errno, "lock `%s`", directory);
+	status = kc_fd_lock(fd, directory, err);
+	if (status < 0)
+		return status;
 	*ret_fd = KC_STEAL_FD(fd);
 	return 0;
 }
@@ -243,7 +247,7 @@ int kc_debian_resolve(const char *directory, const char *architecture, const cha
 	status = print_uris(&apt, false, names, count, ret_packages, &first);
 	if (status == 0)
 		return 0;
-	if (status == -ENOENT) {
+	if (status == -ENOENT || status == -EINTR) {
 		*err = first;
 		return status;
 	}
@@ -276,11 +280,11 @@ static int verify(int dirfd, const struct kc_debian_package *package, struct kc_
 	return 0;
 }
 
-/* From partial/ into place. */
-static int take_downloads(int dirfd, const struct kc_debian_packages *packages, const bool *missing,
-			  struct kc_error *err)
+/* From the partial directory into place. */
+static int take_downloads(const char *name, int dirfd, const struct kc_debian_packages *packages,
+			  const bool *missing, struct kc_error *err)
 {
-	KC_CLEANUP_FD int partial = kc_dir_open(dirfd, "partial", err);
+	KC_CLEANUP_FD int partial = kc_dir_open(dirfd, name, err);
 
 	if (partial < 0)
 		return partial;
@@ -296,25 +300,30 @@ static int take_downloads(int dirfd, const struct kc_debian_packages *packages, 
 	return 0;
 }
 
-static int download(struct kc_apt *apt, int dirfd, char *const *wanted, size_t count, struct kc_error *err)
+static int download(struct kc_apt *apt, const char *partial, int dirfd, char *const *wanted, size_t count,
+		    struct kc_error *err)
 {
 	static const char *const arguments[] = { "download", NULL };
 	KC_CLEANUP_BUFFER struct kc_buffer path = KC_BUFFER_INIT(PATH_MAX);
-	int status = kc_tree_remove(dirfd, "partial", err);
+	int status = kc_tree_remove(dirfd, partial, err);
 
 	if (status < 0)
 		return status;
-	if (mkdirat(dirfd, "partial", 0700) < 0)
-		return kc_error_errno(err, errno, "create directory `%s/partial`", apt->directory);
-	if (kc_buffer_printf(&path, "%s/partial", apt->directory) < 0)
+	if (kc_buffer_printf(&path, "%s/%s", apt->directory, partial) < 0)
 		return kc_error_errno(err, ENAMETOOLONG, "`%s`", apt->directory);
+	status = kc_janitor_watch(KC_JANITOR_TREE, kc_buffer_string(&path), err);
+	if (status < 0)
+		return status;
+	if (mkdirat(dirfd, partial, 0700) < 0)
+		return kc_error_errno(err, errno, "create directory `%s`", kc_buffer_string(&path));
 	return kc_apt_run(apt, arguments, (const char *const *)wanted, count, kc_buffer_string(&path),
 			  DOWNLOAD_TIMEOUT_MS, err);
 }
 
 /* What the host's lists knew may have left the mirrors since: the second try is with lists of our own. */
-static int download_missing(struct kc_apt *apt, int dirfd, const struct kc_debian_packages *packages,
-			    const bool *missing, char **wanted, struct kc_error *err)
+static int download_missing(struct kc_apt *apt, const char *partial, int dirfd,
+			    const struct kc_debian_packages *packages, const bool *missing, char **wanted,
+			    struct kc_error *err)
 {
 	struct kc_error first = { 0 };
 	size_t count = 0;
@@ -333,15 +342,15 @@ static int download_missing(struct kc_apt *apt, int dirfd, const struct kc_debia
 	}
 	status = kc_apt_configure(apt, false, err);
 	if (status == 0)
-		status = download(apt, dirfd, wanted, count, &first);
-	if (status < 0 && status != -ENOENT) {
+		status = download(apt, partial, dirfd, wanted, count, &first);
+	if (status < 0 && status != -ENOENT && status != -ENOSPC && status != -EINTR) {
 		status = kc_apt_update(apt, err);
 		if (status == 0)
-			status = download(apt, dirfd, wanted, count, err);
+			status = download(apt, partial, dirfd, wanted, count, err);
 	} else if (status < 0) {
 		*err = first;
 	}
-	return status < 0 ? status : take_downloads(dirfd, packages, missing, err);
+	return status < 0 ? status : take_downloads(partial, dirfd, packages, missing, err);
 }
 
 static void free_strings(char **strings, size_t count)
@@ -351,6 +360,22 @@ static void free_strings(char **strings, size_t count)
 	free(strings);
 }
 
+/* Downloads of ours, and of those who were killed together with their janitor: we hold the lock. */
+static void remove_partial(const char *directory, const char *partial, int lock)
+{
+	KC_CLEANUP_DIR DIR *dir = opendir(directory);
+	char path[PATH_MAX];
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		/* What cannot be removed is in nobody's way. */
+		if (strncmp(entry->d_name, PARTIAL, strlen(PARTIAL)) == 0 &&
+		    kc_tree_remove(lock, entry->d_name, NULL) < 0)
+			continue;
+	if (snprintf(path, sizeof(path), "%s/%s", directory, partial) < (int)sizeof(path))
+		kc_janitor_forget(path);
+}
+
 int kc_debian_fetch(const char *directory, const char *architecture,
 		    const struct kc_debian_packages *packages, struct kc_error *err)
 {
@@ -358,18 +383,20 @@ int kc_debian_fetch(const char *directory, const char *architecture,
 	KC_CLEANUP_FREE bool *missing = calloc(packages->count + 1, sizeof(*missing));
 	char **wanted = calloc(packages->count + 1, sizeof(*wanted));
 	KC_CLEANUP_FD int lock = -1;
+	char partial[64];
 	bool any = false;
 	int status = missing && wanted ? lock_directory(directory, &lock, err)
 				       : kc_error_errno(err, ENOMEM, "fetch packages");
 
+	(void)snprintf(partial, sizeof(partial), PARTIAL "%ld", (long)getpid());
 	for (size_t i = 0; status == 0 && i < packages->count; i++) {
 		missing[i] = verify(lock, &packages->rows[i], NULL) < 0;
 		any |= missing[i];
 	}
 	if (status == 0 && any)
-		status = download_missing(&apt, lock, packages, missing, wanted, err);
-	if (status == 0 && any)
-		status = kc_tree_remove(lock, "partial", err);
+		status = download_missing(&apt, partial, lock, packages, missing, wanted, err);
+	if (any)
+		remove_partial(directory, partial, lock);
 	free_strings(wanted, packages->count);
 	return status;
 }

@@ -244,6 +244,17 @@ static int get_newest(struct opening *opening)
 	return status < 0 ? status : write_lock(opening);
 }
 
+/* Failures that newer packages would meet as well. */
+static bool is_final(int status)
+{
+	static const int final[] = { -EINTR, -ENOSPC, -EDQUOT, -EROFS, -EACCES, -ENOMEM, -EMFILE, -ENFILE };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(final); i++)
+		if (status == final[i])
+			return true;
+	return false;
+}
+
 static int open_image(struct opening *opening, const char *name)
 {
 	struct kc_error *err = opening->err, unlocked = { 0 };
@@ -261,7 +272,11 @@ static int open_image(struct opening *opening, const char *name)
 	if (status == 0)
 		status = get_tree(opening);
 	opening->err = err;
-	return status == 0 ? 0 : get_newest(opening);
+	if (!is_final(status))
+		return status == 0 ? 0 : get_newest(opening);
+	if (err)
+		*err = unlocked;
+	return status;
 }
 
 int kc_image_open(struct kc_store *store, const char *name, struct kc_image *ret_image, struct kc_error *err)

@@ -170,6 +170,7 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 		{ "kernel", kernel.release },
 		{ "user", geteuid() == 0 ? "root" : "unprivileged" },
 		{ "time", "real" },
+		{ "store.repairs", inputs->store.repairs },
 		{ "krunner-compat", KC_VERSION },
 	};
 
