@@ -18,8 +18,8 @@
 #include "sys/fd.h"
 
 #define MAX_MODULES 1024
-/* Interpreters that crash at this many modules have made their point. */
-#define MAX_CRASHES 20
+/* Modules that end so many interpreters have made their point. */
+#define MAX_ROUNDS 20
 
 static void python_version(const struct kc_case *row, struct kc_case_context *context,
 			   struct kc_result *result)
@@ -64,7 +64,8 @@ struct modules {
 		bool must; /* the policy wants it, and a crash is nobody's wish */
 	} list[MAX_MODULES];
 	size_t count;
-	bool extensions; /* which kind to look for */
+	bool extensions;   /* which kind to look for */
+	bool has_built_in; /* the interpreter has said which it has */
 };
 
 static struct module *find(struct modules *modules, const char *name)
@@ -110,7 +111,7 @@ static size_t module_name_length(int directory_fd, const char *entry, bool exten
 	if (extensions) {
 		size_t suffix = strlen(rest);
 
-		return suffix > 3 && strcmp(rest + suffix - 3, ".so") == 0 ? length : 0;
+		return suffix >= 3 && strcmp(rest + suffix - 3, ".so") == 0 ? length : 0;
 	}
 	if (strcmp(rest, ".py") == 0)
 		return length;
@@ -153,7 +154,7 @@ static int require_base_modules(const struct kc_policy *policy, struct modules *
 	return status;
 }
 
-/* What modules.py says: "MARK try|ok|no NAME [REASON]" and "MARK end COUNT". Returns true at the end line; *ret_trying is the
+/* What modules.py says: "MARK plan|try|ok|no NAME [REASON]" and "MARK end COUNT". Returns true at the end line; *ret_trying is the
  * module that was being imported when the lines stopped. Modules that are built in appear here first. */
 static bool take_report(char *text, const char *mark, struct modules *modules, struct module **ret_trying)
 {
@@ -173,8 +174,9 @@ static bool take_report(char *text, const char *mark, struct modules *modules, s
 		module = ended ? NULL : add(modules, name);
 		if (!module)
 			continue;
+		modules->has_built_in |= strcmp(verb, "plan") == 0;
 		*ret_trying = strcmp(verb, "try") == 0 ? module : NULL;
-		module->reported = strcmp(verb, "try") != 0;
+		module->reported = strcmp(verb, "ok") == 0 || strcmp(verb, "no") == 0;
 		if (strcmp(verb, "no") == 0)
 			(void)snprintf(module->reason, sizeof(module->reason), "%s",
 				       line + strlen(mark) + reason);
@@ -182,7 +184,16 @@ static bool take_report(char *text, const char *mark, struct modules *modules, s
 	return ended;
 }
 
-/* One interpreter, which imports what has not been reported yet. 1 when all were, 0 after a crash, negative: broken. */
+static bool all_reported(const struct modules *modules)
+{
+	for (size_t i = 0; i < modules->count; i++)
+		if (!modules->list[i].reported)
+			return false;
+	return true;
+}
+
+/* One interpreter, which imports what has not been reported yet. 1 when all were; 0 after a crash, or when lines were lost
+ * because there were too many; negative: the verdict is in. */
 static int import_round(struct kc_case_context *context, struct modules *modules, const char *script,
 			struct kc_result *result)
 {
@@ -202,7 +213,9 @@ static int import_round(struct kc_case_context *context, struct modules *modules
 	for (size_t i = 0; i < modules->count; i++)
 		if (!modules->list[i].reported)
 			argv[count++] = modules->list[i].name;
-	argv[count++] = modules->extensions ? "--builtin" : NULL;
+	/* Once: a built-in module that ends the interpreter must not be asked for again. */
+	if (modules->extensions && !modules->has_built_in)
+		argv[count++] = "--builtin";
 	argv[count] = NULL;
 	if (kc_program_run(context, argv, kc_environment_plain, &program, &err) < 0) {
 		kc_result_broken_by(result, &err);
@@ -212,22 +225,22 @@ static int import_round(struct kc_case_context *context, struct modules *modules
 		struct kc_result scratch;
 
 		if (!trying) {
-			(void)kc_program_succeeded(&program, context, "import modules", result);
-			kc_result_fail(result, "every import is reported",
-				       "the interpreter ended before the first",
-				       "the interpreter does not start");
+			if (kc_program_succeeded(&program, context, "import modules", result))
+				kc_result_fail(result, "every import is reported",
+					       "the interpreter ended before the first",
+					       "the interpreter ended early, with exit status 0");
 			return -ECHILD;
 		}
 		kc_result_init(&scratch);
 		(void)kc_program_succeeded(&program, context, "import", &scratch);
 		(void)snprintf(trying->reason, sizeof(trying->reason), "the interpreter died: %s",
-			       scratch.got ? scratch.got : "without a word");
+			       scratch.got ? scratch.got : "exit status 0");
 		kc_result_release(&scratch);
 		trying->reported = true;
 		trying->must = true;
 		return 0;
 	}
-	return 1;
+	return all_reported(modules);
 }
 
 /* Modules that must import fail the case; the others inform. */
@@ -284,11 +297,11 @@ static void import_all(struct kc_case_context *context, const char *subdirectory
 		kc_result_broken_by(result, &err);
 		return;
 	}
-	for (int crashes = 0; status == 0 && crashes < MAX_CRASHES; crashes++)
+	for (int rounds = 0; status == 0 && rounds < MAX_ROUNDS; rounds++)
 		status = import_round(context, modules, script, result);
 	if (status == 0)
 		kc_result_fail(result, "modules import", "the interpreter keeps dying",
-			       "%d modules end the interpreter", MAX_CRASHES);
+			       "%d interpreters, and still not every module was imported", MAX_ROUNDS);
 	else if (status > 0)
 		judge(modules, result);
 }

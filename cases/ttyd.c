@@ -98,7 +98,7 @@ static int is_alive(void *context, struct kc_error *err)
 	return kc_sandbox_is_running(sandbox) ? 0 : kc_error_set(err, ECHILD, "ttyd has ended");
 }
 
-/* Why the measurement could not go on: ttyd's death is the volume's failure, anything else is ours. */
+/* Why the measurement could not go on: a ttyd that died or never listened is the volume's failure, anything else is ours. */
 static void judge_end(struct kc_sandbox *sandbox, struct kc_case_context *context,
 		      const struct kc_error *cause, struct kc_result *result)
 {
@@ -106,7 +106,11 @@ static void judge_end(struct kc_sandbox *sandbox, struct kc_case_context *contex
 	struct kc_error err = { 0 };
 
 	if (kc_sandbox_is_running(sandbox)) {
-		kc_result_broken_by(result, cause);
+		if (cause->code == -ECONNREFUSED)
+			kc_result_fail(result, "ttyd accepts connections", "connection refused",
+				       "ttyd runs and does not listen on port %d", PORT);
+		else
+			kc_result_broken_by(result, cause);
 		return;
 	}
 	if (kc_program_finish(context, sandbox, &program, &err) < 0)
