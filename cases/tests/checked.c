@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "archive/volume.h"
+#include "image/image.h"
 #include "net/index.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -260,11 +261,14 @@ int kc_released_tree(char ret_tree[PATH_MAX], struct kc_error *err)
 {
 	KC_CLEANUP(close_store) struct kc_store store = { .fd = -1 };
 	KC_CLEANUP(kc_volume_release) struct kc_volume volume = { 0 };
+	KC_CLEANUP_IMAGE struct kc_image image = { 0 };
 	char path[PATH_MAX];
 	int status = kc_released_wheel("4.4.0", path, err);
 
 	if (status == 0)
 		status = kc_store_open(&store, err);
+	if (status == 0)
+		status = kc_image_open(&store, "centos7", &image, err);
 	if (status == 0)
 		status = kc_volume_open(&store, path, &volume, err);
 	if (status == 0)
