@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/embedded.h"
+#include "image/definition.h"
 #include "net/index.h"
 #include "sandbox/sandbox.h"
 #include "sys/signals.h"
@@ -205,6 +206,22 @@ static int probe_sandbox(struct kc_inputs *inputs, struct kc_error *err)
 			  : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
 }
 
+/* What is wrong with the command line is said before a minute is spent on the other half of it: the image's name,
+ * then a volume that was asked for, then what takes longest. */
+static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+{
+	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
+	int status = kc_definition_load(request->image, &definition, err);
+
+	if (status == 0 && request->volume)
+		status = open_volume(inputs, request, err);
+	if (status == 0)
+		status = kc_image_open(&inputs->store, request->image, &inputs->image, err);
+	if (status == 0 && !request->volume)
+		status = open_volume(inputs, request, err);
+	return status;
+}
+
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
 	int status;
@@ -216,9 +233,7 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 	if (status == 0)
 		status = load_policy(inputs, err);
 	if (status == 0)
-		status = kc_image_open(&inputs->store, request->image, &inputs->image, err);
-	if (status == 0)
-		status = open_volume(inputs, request, err);
+		status = open_both(inputs, request, err);
 	if (status == 0)
 		status = check_pairing(inputs, err);
 	if (status == 0)
