@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cases/cases.h"
+#include "image/definition.h"
 #include "output.h"
 
 #define LIST_LIMIT (4u << 20)
@@ -32,10 +33,37 @@ static int list_cases(struct kc_buffer *text, struct kc_error *err)
 	return 0;
 }
 
+/* "glibc 2.17, x86_64, emulated: CentOS 7.9 ..." */
+static int append_image(struct kc_buffer *text, const char *name, struct kc_error *err)
+{
+	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
+	KC_CLEANUP_BUFFER struct kc_buffer what = KC_BUFFER_INIT(LIST_LIMIT);
+	int status = kc_definition_load(name, &definition, err);
+
+	if (status < 0)
+		return status;
+	status = kc_buffer_printf(&what, "%s %s", definition.libc_family, definition.libc_version);
+	for (size_t i = 0; status == 0 && i < definition.source_count; i++)
+		status = kc_buffer_printf(&what, ", %s (%s)", definition.sources[i].architecture,
+					  definition.sources[i].fidelity);
+	if (status == 0)
+		status = kc_buffer_printf(&what, ": %s", definition.what);
+	if (status == 0)
+		status = kc_output_row(text, name, kc_buffer_string(&what));
+	return status < 0 ? kc_error_errno(err, status, "list the images") : 0;
+}
+
 static int list_images(struct kc_buffer *text, struct kc_error *err)
 {
-	(void)text;
-	return kc_error_set(err, ENOSYS, "list the images: none is built in");
+	char name[KC_IMAGE_NAME_SIZE];
+
+	for (size_t i = 0; kc_definition_name(i, name); i++) {
+		int status = append_image(text, name, err);
+
+		if (status < 0)
+			return status;
+	}
+	return 0;
 }
 
 int kc_command_list(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)

@@ -18,6 +18,7 @@
 #include "run/scheduler.h"
 #include "run/scratch.h"
 #include "sys/time.h"
+#include "waiting.h"
 
 #define MOST_REPORTS 4
 #define LIST_LIMIT (4u << 20)
@@ -33,15 +34,39 @@ struct run {
 	struct kc_buffer reproduce;
 	struct kc_report *reports[MOST_REPORTS];
 	size_t report_count;
+	struct kc_report_case opening; /* what reports hold until the cases are known */
+	char opening_class[128];
+	struct kc_report_run opening_run;
 	struct kc_tally tally;
 };
 
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && *value;
+}
+
+/* One whose lines may be rewritten, with somebody before it. */
+static bool is_terminal(void)
+{
+	const char *terminal = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
+}
+
 static int open_inputs(struct run *run, struct kc_error *err)
 {
+	struct kc_waiting waiting = { .is_tty = is_terminal(), .quiet = run->options->quiet };
 	const struct kc_inputs_request request = { .image = run->options->operand,
-						   .volume = run->options->volume };
+						   .volume = run->options->volume,
+						   .progress = kc_waiting_download,
+						   .listener = kc_waiting_work,
+						   .context = &waiting };
+	int status = kc_inputs_open(&run->inputs, &request, err);
 
-	return kc_inputs_open(&run->inputs, &request, err);
+	kc_waiting_end(&waiting);
+	return status;
 }
 
 static int make_plan(struct run *run, struct kc_error *err)
@@ -107,18 +132,14 @@ static int make_reproduce(struct run *run, struct kc_error *err)
 	return status < 0 ? kc_error_errno(err, status, "write down the command line") : 0;
 }
 
-static bool is_set(const char *variable)
-{
-	const char *value = getenv(variable);
-
-	return value && *value;
-}
-
 static int open_console(struct run *run, struct kc_error *err)
 {
-	const char *terminal = getenv("TERM");
-	bool is_tty = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
-	struct kc_console_options options = { .fd = STDERR_FILENO, .is_tty = is_tty, .now_ms = kc_now_ms };
+	bool is_tty = is_terminal();
+	struct kc_console_options options = { .fd = STDERR_FILENO,
+					      .is_tty = is_tty,
+					      .quiet = run->options->quiet,
+					      .verbose = run->options->verbose,
+					      .now_ms = kc_now_ms };
 	struct winsize size;
 
 	/* no-color.org: set and not empty. */
@@ -202,25 +223,40 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
 	return status < 0 ? status : judge(&run->tally, ret_exit, err);
 }
 
-/* A run that did not get as far as its cases leaves files that say so: without them, those of an earlier run
- * would stand for this one. The console is not among them: the error itself is printed. */
+/* From the first moment there are files that say that this run has not got as far as its cases: without them,
+ * whatever ends it, those of an earlier run would stand for this one. The console is not among them: an error is
+ * printed. */
+static int tell_opening(struct run *run, struct kc_error *err)
+{
+	int status = 0;
+
+	(void)snprintf(run->opening_class, sizeof(run->opening_class), "%s.run", run->options->operand);
+	run->opening = (struct kc_report_case){ .classname = run->opening_class,
+						.name = "opening",
+						.what = "volume and image can be had",
+						.file = "harness/cmd_run.c" };
+	run->opening_run = (struct kc_report_run){
+		.suite = run->options->operand, .cases = &run->opening, .case_count = 1, .reproduce = ""
+	};
+	for (size_t i = 1; status == 0 && i < run->report_count; i++)
+		status = run->reports[i]->ops->begin(run->reports[i], &run->opening_run, err);
+	return status;
+}
+
 static void tell_failure(const struct run *run, const struct kc_error *err)
 {
-	char name[] = "error";
-	char text[sizeof(err->text)];
-	const struct kc_property fact = { .name = name, .value = text };
-	const struct kc_report_run told = {
-		.suite = run->options->operand, .facts = &fact, .fact_count = 1, .reproduce = ""
-	};
+	struct kc_result result;
 
-	memcpy(text, err->text, sizeof(text));
+	kc_result_init(&result);
+	kc_result_broken_by(&result, err);
 	for (size_t i = 1; i < run->report_count; i++) {
 		struct kc_report *report = run->reports[i];
 
-		/* There is a failure to report already. */
-		if (report->ops->begin(report, &told, NULL) < 0 || report->ops->end(report, false, NULL) < 0)
-			continue;
+		report->ops->case_done(report, &run->opening, &result);
+		if (report->ops->end(report, false, NULL) < 0)
+			continue; /* there is a failure to report already */
 	}
+	kc_result_release(&result);
 }
 
 static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
@@ -228,6 +264,8 @@ static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_
 	bool told = false;
 	int status = run->options->list ? 0 : open_reports(run, err);
 
+	if (status == 0 && !run->options->list)
+		status = tell_opening(run, err);
 	if (status < 0)
 		return status;
 	status = check(run, &told, ret_exit, err);

@@ -37,22 +37,31 @@ static int version(const struct kc_options *options, enum kc_exit *ret_exit, str
 	return status < 0 ? kc_error_errno(err, status, "write the version") : kc_output_write(&text, err);
 }
 
-static int run(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
+static int with_janitor(kc_command_function *command, const struct kc_options *options,
+			enum kc_exit *ret_exit, struct kc_error *err)
 {
 	/* Before anything is opened or made: it must share nothing, and know everything. */
 	int status = kc_janitor_start(err);
 
 	if (status == 0)
-		status = kc_command_run(options, ret_exit, err);
+		status = command(options, ret_exit, err);
 	kc_janitor_stop();
 	return status;
 }
 
+static int run(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	return with_janitor(kc_command_run, options, ret_exit, err);
+}
+
+static int doctor(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	return with_janitor(kc_command_doctor, options, ret_exit, err);
+}
+
 static kc_command_function *const functions[KC_COMMAND_COUNT] = {
-	[KC_COMMAND_RUN] = run,
-	[KC_COMMAND_LIST] = kc_command_list,
-	[KC_COMMAND_DOCTOR] = kc_command_doctor,
-	[KC_COMMAND_VERSION] = version,
+	[KC_COMMAND_RUN] = run,	      [KC_COMMAND_LIST] = kc_command_list,
+	[KC_COMMAND_DOCTOR] = doctor, [KC_COMMAND_VERSION] = version,
 	[KC_COMMAND_HELP] = help,
 };
 

@@ -179,7 +179,8 @@ static int console_begin(struct kc_report *report, const struct kc_report_run *r
 	console->slots = slots;
 	console->done = 0;
 	console->started_ms = now_ms(console);
-	say_facts(console);
+	if (!console->options.quiet)
+		say_facts(console);
 	flush(console);
 	return 0;
 }
@@ -221,6 +222,25 @@ static void say_finished(struct console *console, const struct kc_report_case *t
 	say(console, "\n");
 }
 
+static void say_measurements(struct console *console, const struct kc_result *result)
+{
+	for (size_t i = 0; i < result->property_count; i++) {
+		say(console, "     ");
+		say_line(console, result->properties[i].name);
+		say(console, ": ");
+		say_line(console, result->properties[i].value);
+		say(console, "\n");
+	}
+}
+
+/* On a terminal the bar counts what passed; quiet, nobody does. What did not pass is always said. */
+static bool deserves_a_line(const struct console *console, const struct kc_result *result)
+{
+	if (result->verdict != KC_PASS || console->options.verbose)
+		return true;
+	return !console->options.is_tty && !console->options.quiet;
+}
+
 static void console_case_done(struct kc_report *report, const struct kc_report_case *testcase,
 			      const struct kc_result *result)
 {
@@ -232,9 +252,11 @@ static void console_case_done(struct kc_report *report, const struct kc_report_c
 	slot->state = DONE;
 	kc_result_copy(&slot->result, result);
 	console->done++;
-	if (!console->options.is_tty || slot->result.verdict != KC_PASS) {
+	if (deserves_a_line(console, &slot->result)) {
 		erase_progress(console);
 		say_finished(console, testcase, &slot->result);
+		if (console->options.verbose)
+			say_measurements(console, &slot->result);
 	}
 	if (console->options.is_tty)
 		draw_progress(console);

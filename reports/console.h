@@ -22,6 +22,8 @@ struct kc_console_options {
 	int fd;			 /* borrowed */
 	bool is_tty;		 /* the line may be rewritten; false for TERM=dumb and CI logs */
 	bool colour;		 /* NO_COLOR and --color have been considered */
+	bool quiet;		 /* no line for what passed, no facts: failures and the summary only */
+	bool verbose;		 /* what passed says what it measured, too */
 	bool utf8;		 /* the reader takes UTF-8; otherwise ASCII only */
 	unsigned int width;	 /* columns of the terminal; 0 counts as 80 */
 	int64_t (*now_ms)(void); /* the clock; NULL for kc_now_ms */

@@ -361,7 +361,7 @@ static int write_suite(struct junit *junit, bool complete, bool keep, struct kc_
 }
 
 /* Only a regular file is ours to replace: `--junit /dev/stdout` as root would remove the device. */
-static int remove_earlier(const char *path, struct kc_error *err)
+static int check_earlier(const char *path, struct kc_error *err)
 {
 	struct stat status;
 
@@ -369,8 +369,6 @@ static int remove_earlier(const char *path, struct kc_error *err)
 		return errno == ENOENT ? 0 : kc_error_errno(err, errno, "write `%s`", path);
 	if (!S_ISREG(status.st_mode))
 		return kc_error_set(err, EINVAL, "write `%s`: it is there and not a regular file", path);
-	if (unlink(path) < 0)
-		return kc_error_errno(err, errno, "remove the earlier `%s`", path);
 	return 0;
 }
 
@@ -433,10 +431,13 @@ static int make_slots(struct junit *junit, struct kc_error *err)
 static int junit_begin(struct kc_report *report, const struct kc_report_run *run, struct kc_error *err)
 {
 	struct junit *junit = (struct junit *)report;
-	int status = junit->begun ? 0 : remove_earlier(junit->options.path, err);
+	bool is_first = !junit->begun;
+	int status = is_first ? check_earlier(junit->options.path, err) : 0;
 
 	if (status < 0)
 		return status;
+	if (junit->run)
+		free_slots(junit);
 	junit->begun = true;
 	junit->run = run;
 	kc_error_clear(&junit->failure);
@@ -445,6 +446,9 @@ static int junit_begin(struct kc_report *report, const struct kc_report_run *run
 		status = write_suite(junit, false, false, err);
 	if (status < 0)
 		free_slots(junit);
+	/* Replaced in one step there is a file at any moment; where that fails, none is better than an earlier run's. */
+	if (status < 0 && is_first && unlink(junit->options.path) < 0)
+		return status; /* most likely there was none; the first error is the one to report */
 	return status;
 }
 

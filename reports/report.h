@@ -4,7 +4,8 @@
  *
  * Life cycle of a report: 1. its own constructor (console.h, junit.h)  2. kc_report_begin
  * 3. kc_report_case_started, kc_report_tick, kc_report_case_done in any interleaving of cases
- * 4. kc_report_end; 2 to 4 may be repeated for another suite  5. kc_report_close (idempotent).
+ * 4. kc_report_end; 2 to 4 may be repeated for another suite  5. kc_report_close (idempotent). A second begin
+ * without an end takes the place of the first: what a run says of itself until its cases are known.
  * Strings are borrowed for the whole life of the report: the plan and the facts outlive it. A case is named
  * by its address in `run->cases`. A result is borrowed for the call.
  */

@@ -22,6 +22,7 @@ struct extraction {
 	struct kc_tree_writer writer;
 	struct archive *reader;
 	struct kc_error input_error; /* why the read callback failed */
+	bool decoder_failed;	     /* its messages name the archive themselves */
 	uint64_t entries;
 };
 
@@ -43,6 +44,9 @@ static ssize_t next_piece(struct extraction *extraction, const void **ret_bytes,
 	ssize_t length = kc_ring_next(extraction->ring, ret_bytes, err);
 	int status;
 
+	extraction->decoder_failed = length < 0;
+	if (length == 0 && extraction->frame.offset == 0)
+		return kc_error_set(err, EBADMSG, "the archive is empty (an xz stream of nothing)");
 	if (length <= 0)
 		return length;
 	status = kc_tar_frame_feed(&extraction->frame, *ret_bytes, (size_t)length, err);
@@ -71,6 +75,8 @@ static int reader_failed(struct extraction *extraction, struct kc_error *err)
 	}
 	if (archive_errno(extraction->reader) == ENOMEM)
 		return kc_error_errno(err, ENOMEM, "read tar");
+	if (extraction->frame.offset == 0)
+		return kc_error_set(err, EBADMSG, "the archive is empty (0 bytes when decoded)");
 	return kc_error_set(err, EBADMSG, "read tar: %s", text ? text : "malformed");
 }
 
@@ -254,6 +260,8 @@ int kc_extract_tar_xz(struct kc_source *source, int destination_fd, const struct
 
 	kc_tree_writer_init(&extraction.writer, destination_fd, options);
 	status = run(&extraction, source, err);
+	if (status < 0 && !extraction.decoder_failed)
+		(void)kc_error_prefix(err, "archive `%s`", source->name); /* the status stays what it was */
 	(void)archive_read_free(extraction.reader); /* accepts NULL; a reader has nothing to lose at close */
 	kc_ring_stop(&extraction.ring);
 	kc_xz_close(&extraction.xz);

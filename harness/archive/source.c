@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "sys/signals.h"
+
 static ssize_t read_fd(struct kc_source *source, void *buffer, size_t size, struct kc_error *err)
 {
 	int fd = (int)(intptr_t)source->state;
@@ -27,7 +29,8 @@ int kc_source_open_fd(struct kc_source *source, int fd, const char *name, struct
 
 ssize_t kc_source_read(struct kc_source *source, void *buffer, size_t size, struct kc_error *err)
 {
-	ssize_t got = source->read(source, buffer, size, err);
+	int status = kc_signals_check(err);
+	ssize_t got = status < 0 ? status : source->read(source, buffer, size, err);
 
 	if (got > 0) {
 		source->bytes += (uint64_t)got;

@@ -3,11 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fs.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +18,7 @@
 #include "base/digest.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/janitor.h"
 
 #define KEY_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 #define KEY_BYTES 200
@@ -40,6 +44,17 @@ static int find_cache_directory(char ret_path[PATH_MAX], struct kc_error *err)
 		return -ENOENT;
 	}
 	return length >= PATH_MAX ? kc_error_errno(err, ENAMETOOLONG, "find the cache directory") : 0;
+}
+
+/* As the janitor wants it: without links, "..", and double slashes. */
+static int resolve(char path[PATH_MAX], struct kc_error *err)
+{
+	KC_CLEANUP_FREE char *resolved = realpath(path, NULL);
+
+	if (!resolved)
+		return kc_error_errno(err, errno, "open directory `%s`", path);
+	(void)snprintf(path, PATH_MAX, "%s", resolved); /* a resolved path is never longer than PATH_MAX */
+	return 0;
 }
 
 /* Somebody else's directory, or one that others may write to, is no place for what we trust. */
@@ -97,8 +112,14 @@ int kc_store_open(struct kc_store *store, struct kc_error *err)
 
 	*store = (struct kc_store){ .fd = -1 };
 	status = find_cache_directory(store->path, err);
-	if (status == 0)
-		status = kc_dir_make(store->path, err);
+	if (status < 0)
+		return status;
+	status = kc_dir_make(store->path, err);
+	if (status < 0) {
+		kc_error_hint(err, "set XDG_CACHE_HOME to a directory that may be written to");
+		return status;
+	}
+	status = resolve(store->path, err);
 	if (status < 0)
 		return status;
 	store->fd = kc_dir_open(AT_FDCWD, store->path, err);
@@ -148,20 +169,14 @@ static void release_lock(int *lock)
 }
 #define CLEANUP_LOCK KC_CLEANUP(release_lock)
 
-/* `how` is LOCK_EX, with LOCK_NB to try. The descriptor or a negative errno. */
-static int take_lock(const struct kc_store *store, const char *key, int how)
+static int open_lock(const struct kc_store *store, const char *key, struct kc_error *err)
 {
 	char path[PATH_MAX];
-	int fd, status;
+	int fd;
 
 	(void)snprintf(path, sizeof(path), "locks/%s", key); /* a key is short */
 	fd = openat(store->fd, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	status = flock(fd, how) < 0 ? -errno : 0;
-	if (status < 0)
-		kc_fd_close(&fd);
-	return status < 0 ? status : fd;
+	return fd < 0 ? kc_error_errno(err, errno, "lock `%s/%s`", store->path, path) : fd;
 }
 
 /* --- What killed runs left --- */
@@ -221,8 +236,8 @@ static void clean_temporary(const struct kc_store *store)
 		*strchr(name, KEY_END) = '\0';
 		if (check_key(name, NULL) < 0)
 			continue;
-		lock = take_lock(store, name, LOCK_EX | LOCK_NB);
-		if (lock >= 0)
+		lock = open_lock(store, name, NULL);
+		if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
 			clean_temporary_of(store, name);
 	}
 }
@@ -370,10 +385,15 @@ static int build_into(int entry, kc_store_builder *build, void *context, struct 
 static int put_in_place(const struct kc_store *store, const char *key, const char *temporary,
 			struct kc_error *err)
 {
-	char target[PATH_MAX], damaged[PATH_MAX];
+	char target[PATH_MAX], damaged[PATH_MAX], watched[2 * PATH_MAX];
+	int status;
 
 	(void)snprintf(target, sizeof(target), "trees/%s", key);
-	(void)snprintf(damaged, sizeof(damaged), "%s.damaged", temporary);
+	(void)snprintf(damaged, sizeof(damaged), "%s.damaged", temporary); /* PATH_MAX had room for more */
+	(void)snprintf(watched, sizeof(watched), "%s/%s", store->path, damaged);
+	status = kc_janitor_watch(KC_JANITOR_TREE, watched, err);
+	if (status < 0)
+		return status;
 	if (renameat(store->fd, target, store->fd, damaged) < 0 && errno != ENOENT)
 		return kc_error_errno(err, errno, "move the damaged `%s/%s` away", store->path, target);
 	if (renameat(store->fd, temporary, store->fd, target) < 0)
@@ -381,21 +401,57 @@ static int put_in_place(const struct kc_store *store, const char *key, const cha
 	return 0;
 }
 
+void kc_store_tell(const struct kc_store *store, const char *format, ...)
+{
+	char text[PATH_MAX + 256];
+	va_list arguments;
+
+	if (!store->listener)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	store->listener(store->listener_context, text);
+}
+
+/* The janitor is told the name before the directory is there: mkdtemp(3) tells it after. */
+static int make_temporary(const struct kc_store *store, const char *key, char ret_path[PATH_MAX],
+			  struct kc_error *err)
+{
+	uint64_t random;
+	int status;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return kc_error_errno(err, errno, "build `%s`: getrandom", key);
+	if (snprintf(ret_path, PATH_MAX, "%s/tmp/%s%c%016" PRIx64, store->path, key, KEY_END, random) >=
+	    PATH_MAX)
+		return kc_error_errno(err, ENAMETOOLONG, "use the store `%s`", store->path);
+	status = kc_janitor_watch(KC_JANITOR_TREE, ret_path, err);
+	if (status < 0)
+		return status;
+	if (mkdirat(store->fd, ret_path + strlen(store->path) + 1, 0700) < 0) {
+		kc_janitor_forget(ret_path);
+		return kc_error_errno(err, errno, "create directory `%s`", ret_path);
+	}
+	return 0;
+}
+
 static int build_entry(const struct kc_store *store, const char *key, kc_store_builder *build, void *context,
 		       struct kc_buffer *info, struct kc_error *err)
 {
-	char path[PATH_MAX + NAME_MAX];
+	char path[PATH_MAX];
 	const char *temporary = path + strlen(store->path) + 1;
 	KC_CLEANUP_FD int entry = -1;
-	int status;
+	int status = make_temporary(store, key, path, err);
 
-	(void)snprintf(path, sizeof(path), "%s/tmp/%s%cXXXXXX", store->path, key, KEY_END);
-	if (!mkdtemp(path))
-		return kc_error_errno(err, errno, "create `%s`", path);
+	if (status < 0)
+		return status;
 	entry = kc_dir_open(store->fd, temporary, err);
 	status = entry < 0 ? entry : build_into(entry, build, context, info, err);
 	if (status == 0)
 		status = put_in_place(store, key, temporary, err);
+	clean_temporary_of(store, key); /* a failed build, or the damaged entry */
+	kc_janitor_forget(path);
 	return status;
 }
 
@@ -414,8 +470,17 @@ static bool is_passing(int status)
 	return status == -ENOMEM || status == -EMFILE || status == -ENFILE || status == -EINTR;
 }
 
-static int verify_or_build(const struct kc_store *store, const char *key, kc_store_builder *build,
-			   void *context, struct kc_buffer *info, struct kc_error *err)
+static void note_damage(struct kc_store *store, const char *key, const struct kc_error *found)
+{
+	size_t used = strlen(store->repairs);
+
+	(void)snprintf(store->repairs + used, sizeof(store->repairs) - used,
+		       "%s%.40s... was damaged (%.200s) and is made anew", used ? "; " : "", key,
+		       found->text);
+}
+
+static int verify_or_build(struct kc_store *store, const char *key, kc_store_builder *build, void *context,
+			   struct kc_buffer *info, struct kc_error *err)
 {
 	struct kc_error found = { 0 };
 	int status;
@@ -430,10 +495,11 @@ static int verify_or_build(const struct kc_store *store, const char *key, kc_sto
 				*err = found;
 			return status;
 		}
+		kc_store_tell(store, "making %s again: %s", key, found.text);
+		note_damage(store, key, &found);
 	}
 	kc_buffer_clear(info);
 	status = build_entry(store, key, build, context, info, err);
-	clean_temporary_of(store, key); /* a failed build, or the damaged entry */
 	return explain(store, status, err);
 }
 
@@ -446,9 +512,12 @@ int kc_store_get(struct kc_store *store, const char *key, kc_store_builder *buil
 
 	if (status < 0)
 		return status;
-	lock = take_lock(store, key, LOCK_EX);
+	lock = open_lock(store, key, err);
 	if (lock < 0)
-		return explain(store, kc_error_errno(err, lock, "lock `%s/locks/%s`", store->path, key), err);
+		return explain(store, lock, err);
+	status = kc_fd_lock(lock, key, err);
+	if (status < 0)
+		return status;
 	status = verify_or_build(store, key, build, context, &own_info, err);
 	if (status < 0)
 		return status;

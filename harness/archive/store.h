@@ -5,7 +5,7 @@
  * `trees/KEY/{tree/,manifest,info.json}`, KEY being "volume-DIGEST" or "image-NAME-DIGEST". It is built in
  * `tmp/` and renamed into place, so that a half-built one is never seen; builders of one key wait for each
  * other on a lock (flock), which the kernel drops if one dies. What a killed run left in `tmp/` is removed by
- * the next one under that lock. An entry is verified against its manifest before use: the cache is not
+ * the janitor, or where that was killed too by the next run, under that lock. An entry is verified against its manifest before use: the cache is not
  * trusted. A damaged one is rebuilt.
  *
  * When we are real root, the trees are given to an unprivileged id (KC_STORE_SANDBOX_ID) that the sandbox
@@ -26,9 +26,15 @@
 /* Outside what distributions hand to users and to useradd's subordinate ranges, shadow's login.defs(5). */
 #define KC_STORE_SANDBOX_ID 2147400000u
 
+/* Told of work that takes long, in one line without its end: "unpacking `x`". */
+typedef void kc_store_listener(void *context, const char *text);
+
 struct kc_store {
-	char path[PATH_MAX]; /* absolute */
-	int fd;		     /* the directory */
+	char path[PATH_MAX];	     /* absolute */
+	int fd;			     /* the directory */
+	kc_store_listener *listener; /* may be set after kc_store_open; NULL: nobody wants to know */
+	void *listener_context;
+	char repairs[1024]; /* which damaged entries had to be made anew, and what was wrong; "" for none */
 };
 
 /* Fills the empty directory `tree_fd` and appends the sealed manifest of what it wrote, and what is worth
@@ -38,6 +44,10 @@ typedef int kc_store_builder(void *context, int tree_fd, struct kc_buffer *manif
 
 int kc_store_open(struct kc_store *store, struct kc_error *err) __attribute__((warn_unused_result));
 void kc_store_close(struct kc_store *store);
+
+/* Tells the listener, if there is one. */
+void kc_store_tell(const struct kc_store *store, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* The id to give files to: KC_STORE_SANDBOX_ID as root, (uid_t)-1 otherwise. */
 unsigned int kc_store_owner_id(void);

@@ -17,7 +17,7 @@
 
 void kc_tree_writer_init(struct kc_tree_writer *writer, int root_fd, const struct kc_extract_options *options)
 {
-	*writer = (struct kc_tree_writer){ .root_fd = root_fd, .options = options };
+	*writer = (struct kc_tree_writer){ .root_fd = root_fd, .options = options, .parent_fd = -1 };
 }
 
 void kc_tree_writer_release(struct kc_tree_writer *writer)
@@ -25,7 +25,10 @@ void kc_tree_writer_release(struct kc_tree_writer *writer)
 	for (size_t i = 0; i < writer->implied_count; i++)
 		free(writer->implied[i]);
 	free(writer->implied);
-	*writer = (struct kc_tree_writer){ .root_fd = -1 };
+	/* A zeroed object has descriptor 0, which is never ours. */
+	if (writer->parent_fd > 0)
+		kc_fd_close(&writer->parent_fd);
+	*writer = (struct kc_tree_writer){ .root_fd = -1, .parent_fd = -1 };
 }
 
 static int refuse(const char *name, const char *rule, struct kc_error *err)
@@ -39,7 +42,7 @@ static int fail(const char *verb, const char *name, int errno_value, struct kc_e
 {
 	char shown[KC_NAME_SHOWN_SIZE];
 
-	if (errno_value == EEXIST)
+	if (errno_value == EEXIST || errno_value == -EEXIST)
 		return refuse(name, "the name is there already", err);
 	return kc_error_errno(err, errno_value, "%s `%s`", verb, kc_name_show(name, shown));
 }
@@ -127,43 +130,74 @@ static int step_into(struct kc_tree_writer *writer, int parent, const char *name
 	return fd;
 }
 
-/* The directory that `name` lies in; the caller closes it. *ret_leaf points into `name`. */
-static int open_parent(struct kc_tree_writer *writer, const char *name, const char **ret_leaf,
-		       struct kc_error *err)
+/* Walks to the directory that the first `length` bytes of `name` call; the caller closes it. */
+static int walk(struct kc_tree_writer *writer, const char *name, size_t length, struct kc_error *err)
 {
 	char path[PATH_MAX];
-	size_t length = strlen(name), start = 0;
-	int parent = fcntl(writer->root_fd, F_DUPFD_CLOEXEC, 3);
+	int fd = fcntl(writer->root_fd, F_DUPFD_CLOEXEC, 3);
 
-	if (parent < 0)
+	if (fd < 0)
 		return fail("open", name, errno, err);
 	if (length >= sizeof(path)) {
-		kc_fd_close(&parent);
+		kc_fd_close(&fd);
 		return refuse(name, "the name is too long", err);
 	}
-	memcpy(path, name, length + 1);
-	for (size_t i = 0; i < length; i++) {
+	memcpy(path, name, length);
+	path[length] = '\0';
+	for (size_t start = 0; start < length;) {
+		size_t end = start + strcspn(path + start, "/");
 		int next;
 
-		if (path[i] != '/')
-			continue;
-		path[i] = '\0';
-		next = step_into(writer, parent, path, path + start, err);
-		kc_fd_close(&parent);
+		path[end] = '\0';
+		next = step_into(writer, fd, path, path + start, err);
+		kc_fd_close(&fd);
 		if (next < 0)
 			return next;
-		parent = next;
-		path[i] = '/';
-		start = i + 1;
+		fd = next;
+		path[end] = '/';
+		start = end + 1;
 	}
-	*ret_leaf = name + start;
-	return parent;
+	return fd;
+}
+
+static size_t parent_length(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash ? (size_t)(slash - name) : 0;
+}
+
+static const char *leaf_of(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash ? slash + 1 : name;
+}
+
+/* The directory that `name` lies in, borrowed until the next call. The last one is kept open: a descriptor is
+ * the directory itself, whatever its name should come to mean, and names never do change here. */
+static int open_parent(struct kc_tree_writer *writer, const char *name, struct kc_error *err)
+{
+	size_t length = parent_length(name);
+	int fd;
+
+	if (writer->parent_fd >= 0 && length == writer->parent_length &&
+	    memcmp(name, writer->parent_name, length) == 0)
+		return writer->parent_fd;
+	fd = walk(writer, name, length, err);
+	if (fd < 0)
+		return fd;
+	kc_fd_close(&writer->parent_fd);
+	writer->parent_fd = fd;
+	memcpy(writer->parent_name, name, length); /* walk has checked that it fits */
+	writer->parent_length = length;
+	return fd;
 }
 
 int kc_tree_put_directory(struct kc_tree_writer *writer, const char *name, mode_t mode, struct kc_error *err)
 {
-	const char *leaf;
-	KC_CLEANUP_FD int parent = open_parent(writer, name, &leaf, err);
+	const char *leaf = leaf_of(name);
+	int parent = open_parent(writer, name, err);
 	KC_CLEANUP_FD int fd = -1;
 	struct stat status;
 	int result;
@@ -194,15 +228,15 @@ int kc_tree_put_directory(struct kc_tree_writer *writer, const char *name, mode_
 int kc_tree_put_symlink(struct kc_tree_writer *writer, const char *name, const char *target,
 			struct kc_error *err)
 {
-	const char *leaf;
-	KC_CLEANUP_FD int parent = -1;
+	const char *leaf = leaf_of(name);
+	int parent;
 
 	if (!*target)
 		return refuse(name, "the link has no target", err);
 	if (!writer->options->foreign_links &&
 	    !kc_link_stays_inside(name, target, writer->options->mount_point))
 		return refuse(name, "the link points outside", err);
-	parent = open_parent(writer, name, &leaf, err);
+	parent = open_parent(writer, name, err);
 	if (parent < 0)
 		return parent;
 	if (symlinkat(target, parent, leaf) < 0)
@@ -237,14 +271,14 @@ static int add_linked_file(struct kc_tree_writer *writer, int parent, const char
 int kc_tree_put_hardlink(struct kc_tree_writer *writer, const char *name, const char *target,
 			 struct kc_error *err)
 {
-	const char *leaf, *target_leaf;
-	KC_CLEANUP_FD int parent = open_parent(writer, name, &leaf, err);
+	const char *leaf = leaf_of(name), *target_leaf = leaf_of(target);
+	int parent = open_parent(writer, name, err);
 	KC_CLEANUP_FD int target_parent = -1;
 	struct stat status;
 
 	if (parent < 0)
 		return parent;
-	target_parent = open_parent(writer, target, &target_leaf, err);
+	target_parent = walk(writer, target, parent_length(target), err);
 	if (target_parent < 0)
 		return target_parent;
 	if (fstatat(target_parent, target_leaf, &status, AT_SYMLINK_NOFOLLOW) < 0)
@@ -260,8 +294,8 @@ int kc_tree_put_hardlink(struct kc_tree_writer *writer, const char *name, const 
 int kc_tree_file_create(struct kc_tree_writer *writer, const char *name, struct kc_tree_file *ret_file,
 			struct kc_error *err)
 {
-	const char *leaf;
-	KC_CLEANUP_FD int parent = open_parent(writer, name, &leaf, err);
+	const char *leaf = leaf_of(name);
+	int parent = open_parent(writer, name, err);
 	struct kc_tree_file file = { .name = name };
 	int status;
 

@@ -1,10 +1,10 @@
 /*
  * Writing entries below a directory, so that none can land outside.
  *
- * Every name is walked from the root anew, component by component, without following a link: nothing is
- * remembered that a later entry could turn into a lie. Objects are only ever created, never replaced, opened
- * for writing or changed when they were there before; metadata goes through the descriptor of what was just
- * created. A directory that is implied by a name is made on the way.
+ * Every name is walked from the root, component by component, without following a link; what is remembered is
+ * the last directory itself, never a path that a later entry could turn into a lie. Objects are only ever
+ * created, never replaced, opened for writing or changed when they were there before; metadata goes through
+ * the descriptor of what was just created. A directory that is implied by a name is made on the way.
  *
  * Life cycle: 1. kc_tree_writer_init  2. the put functions, names checked by kc_name_check  3.
  * kc_tree_writer_finish  4. kc_tree_writer_release (idempotent, fit for a zeroed object).
@@ -13,6 +13,7 @@
 #ifndef KC_ARCHIVE_TREE_WRITER_H
 #define KC_ARCHIVE_TREE_WRITER_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,6 +27,9 @@ struct kc_tree_writer {
 	const struct kc_extract_options *options; /* borrowed */
 	char **implied;				  /* directories made without an entry of their own, so far */
 	size_t implied_count, implied_capacity;
+	int parent_fd; /* the directory that the last entry went to; -1 for none */
+	size_t parent_length;
+	char parent_name[PATH_MAX];
 };
 
 /* A file that is being written. */

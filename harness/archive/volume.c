@@ -29,6 +29,18 @@ static int refuse_content(const char *path, const char *what, struct kc_error *e
 	return -EBADMSG;
 }
 
+/* Readers know what is wrong, and seldom in which file: an error says so, once, and what would do instead. */
+static int explain(const char *path, int status, struct kc_error *err)
+{
+	if (status != -EBADMSG || !err)
+		return status;
+	if (!strstr(err->text, path))
+		(void)kc_error_prefix(err, "volume `%s`", path);
+	if (!err->hint[0])
+		kc_error_hint(err, "get the file again, or give " INPUTS);
+	return status;
+}
+
 static int find_kind(int fd, const char *path, enum kc_volume_kind *ret_kind, struct kc_error *err)
 {
 	unsigned char magic[sizeof(XZ_MAGIC)] = { 0 };
@@ -128,14 +140,22 @@ static int check_is_volume(int tree_fd, const char *path, struct kc_error *err)
 	return refuse_content(path, "not a krunner volume (no bin/ directory inside)", err);
 }
 
+/* The last component of `path`. */
+static void set_name(struct kc_volume *volume, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+
+	memcpy(volume->name, base, strnlen(base, sizeof(volume->name) - 1));
+}
+
 /* --- Directories --- */
 
 /* A directory is named as the archive it was unpacked from, without the ending. */
-static void take_name(struct kc_volume *volume, const char *name)
+static void take_name(struct kc_volume *volume, const char *path)
 {
 	char archive[NAME_MAX + sizeof(".tar.xz")];
 
-	(void)snprintf(volume->name, sizeof(volume->name), "%s", name);
+	set_name(volume, path);
 	(void)snprintf(archive, sizeof(archive), "%s.tar.xz", volume->name);
 	(void)kc_volume_name_parse(archive, volume->distro, volume->arch); /* "" says that it did not */
 }
@@ -148,7 +168,7 @@ static int open_directory(int fd, struct kc_volume *volume, struct kc_error *err
 		return status;
 	if (!realpath(volume->path, volume->tree))
 		return kc_error_errno(err, errno, "resolve `%s`", volume->path);
-	take_name(volume, strrchr(volume->tree, '/') + 1);
+	take_name(volume, volume->tree);
 	status = kc_manifest_of_tree(fd, &volume->manifest, err);
 	if (status < 0)
 		return kc_error_prefix(err, "volume `%s`", volume->path), status;
@@ -159,6 +179,7 @@ static int open_directory(int fd, struct kc_volume *volume, struct kc_error *err
 /* --- Archives --- */
 
 struct unpacking {
+	const struct kc_store *store;
 	struct kc_volume *volume;
 	int fd;
 };
@@ -195,6 +216,7 @@ static int unpack(void *context, int tree_fd, struct kc_buffer *manifest, struct
 	char digest[KC_SHA256_HEX_SIZE];
 	int status = open_source(unpacking, &source, err);
 
+	kc_store_tell(unpacking->store, "unpacking %s", volume->name);
 	options.owner_uid = options.owner_gid = kc_store_owner_id();
 	options.mount_point = KC_VOLUME_MOUNT_POINT;
 	options.manifest = manifest;
@@ -216,7 +238,7 @@ static int unpack(void *context, int tree_fd, struct kc_buffer *manifest, struct
 
 static int open_archive(struct kc_store *store, int fd, struct kc_volume *volume, struct kc_error *err)
 {
-	struct unpacking unpacking = { .volume = volume, .fd = fd };
+	struct unpacking unpacking = { .store = store, .volume = volume, .fd = fd };
 	int status = 0;
 
 	if (volume->kind == KC_VOLUME_WHEEL)
@@ -225,10 +247,7 @@ static int open_archive(struct kc_store *store, int fd, struct kc_volume *volume
 		status = hash_archive(&unpacking, volume->sha256, err);
 	if (status < 0)
 		return status;
-	(void)snprintf(volume->name, sizeof(volume->name), "%s",
-		       volume->wheel.volume_name[0] ? volume->wheel.volume_name
-		       : strrchr(volume->path, '/') ? strrchr(volume->path, '/') + 1
-						    : volume->path);
+	set_name(volume, volume->wheel.volume_name[0] ? volume->wheel.volume_name : volume->path);
 	(void)kc_volume_name_parse(volume->name, volume->distro, volume->arch); /* "" says that it did not */
 	(void)snprintf(volume->key, sizeof(volume->key), "volume-%s", volume->sha256);
 	status = kc_store_get(store, volume->key, unpack, &unpacking, volume->tree, NULL, err);
@@ -272,7 +291,7 @@ int kc_volume_open(struct kc_store *store, const char *path, struct kc_volume *r
 		return kc_error_errno(err, ENAMETOOLONG, "open volume `%s`", path);
 	kc_buffer_init(&volume->manifest, KC_MANIFEST_LIMIT_BYTES);
 	memcpy(volume->path, path, strlen(path) + 1);
-	status = fill(store, volume, err);
+	status = explain(path, fill(store, volume, err), err);
 	if (status < 0) {
 		kc_volume_release(volume);
 		return status;

@@ -26,7 +26,7 @@ int kc_xz_open(struct kc_xz *xz, struct kc_source *source, const struct kc_xz_li
 	if (xz->input && result == LZMA_OK)
 		return 0;
 	kc_xz_close(xz);
-	return kc_error_errno(err, ENOMEM, "start the decoder of `%s`", source->name);
+	return kc_error_errno(err, ENOMEM, "start the decoder");
 }
 
 void kc_xz_close(struct kc_xz *xz)

@@ -44,19 +44,23 @@ static int check_depth(const char *text, size_t length, const char *name, struct
 	return 0;
 }
 
-static int refuse_duplicates(const cJSON *node, const char *name, struct kc_error *err)
+/* Every key is compared with those before it; the limit on keys bounds that. */
+static int check_keys(const cJSON *node, const char *name, struct kc_error *err)
 {
+	size_t keys = 0;
+
 	for (const cJSON *child = node->child; child; child = child->next) {
 		int status;
 
-		/* cJSON keeps children in a list, so look no further than the keys before: documents are
-		 * small or arrays; a hostile object is bounded by the size limit of whoever read the text. */
+		if (cJSON_IsObject(node) && ++keys > KC_JSON_MAX_KEYS)
+			return kc_error_set(err, EBADMSG, "read `%s`: an object of more than %d keys", name,
+					    KC_JSON_MAX_KEYS);
 		for (const cJSON *other = node->child; cJSON_IsObject(node) && other != child;
 		     other = other->next)
 			if (strcmp(other->string, child->string) == 0)
 				return kc_error_set(err, EBADMSG, "read `%s`: key \"%s\" stands twice", name,
 						    child->string);
-		status = refuse_duplicates(child, name, err);
+		status = check_keys(child, name, err);
 		if (status < 0)
 			return status;
 	}
@@ -78,7 +82,7 @@ int kc_json_parse(const char *text, size_t length, const char *name, cJSON **ret
 		end++;
 	if (end < text + length)
 		return error_at(text, (size_t)(end - text), name, "bytes after the JSON value", err);
-	status = refuse_duplicates(json, name, err);
+	status = check_keys(json, name, err);
 	if (status < 0)
 		return status;
 	*ret_json = KC_STEAL(json);

@@ -2,7 +2,7 @@
  * Reading JSON with cJSON, within limits, and with messages that say where.
  *
  * kc_json_parse refuses what cJSON lets through: trailing bytes, NULs, duplicate keys, more nesting than
- * KC_JSON_MAX_DEPTH. Errors name `name` and the line and column.
+ * KC_JSON_MAX_DEPTH, objects of more than KC_JSON_MAX_KEYS keys. Errors name `name` and the line and column.
  * The getters take the value of `key` in `object`, or fail naming `where` and the key. A string that is
  * returned is borrowed from the document.
  */
@@ -16,6 +16,7 @@
 #include "base/error.h"
 
 #define KC_JSON_MAX_DEPTH 64
+#define KC_JSON_MAX_KEYS 4096
 
 static inline void kc_cleanup_json(cJSON **json)
 {

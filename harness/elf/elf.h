@@ -62,6 +62,6 @@ void kc_elf_release(struct kc_elf *elf);
 bool kc_elf_is_static_program(const struct kc_elf *elf);
 
 /* A 32-bit word of the file in our byte order; `offset` must be inside. */
-uint32_t kc_elf_word(const struct kc_elf *elf, size_t offset);
+uint32_t kc_elf_word(const struct kc_elf *facts, size_t offset);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "sys/fd.h"
+#include "sys/signals.h"
 
 enum { FILE_LIMIT = 512 << 20, DEPTH_LIMIT = 64 };
 
@@ -84,6 +85,8 @@ static int clamp_entry(struct walk *walk, int dirfd, const char *name, unsigned 
 		return kc_error_errno(walk->err, errno, "stat `%s`", name);
 	if (S_ISDIR(status.st_mode))
 		return clamp_directory(walk, dirfd, name, depth + 1);
+	if (kc_signals_caught())
+		return kc_signals_check(walk->err);
 	return S_ISREG(status.st_mode) ? clamp_file(walk, dirfd, name) : 0;
 }
 

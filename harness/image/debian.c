@@ -1,5 +1,6 @@
 #include "image/debian.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,58 +8,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "archive/source.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "image/apt.h"
 #include "image/deb.h"
 #include "sys/fd.h"
 #include "sys/file.h"
-#include "sys/process.h"
+#include "sys/janitor.h"
 
-enum {
-	RESOLVE_TIMEOUT_MS = 60 * 1000,
-	UPDATE_TIMEOUT_MS = 5 * 60 * 1000,
-	DOWNLOAD_TIMEOUT_MS = 10 * 60 * 1000,
-	OUTPUT_LIMIT = 1 << 20
-};
+/* Where apt-get puts downloads: PARTIAL and our process id, for the next run may be at work beside our janitor. */
+#define PARTIAL "partial-"
 
-static const char no_apt_hint[] =
-	"the embedded image is made of Debian packages: it needs a Debian or Ubuntu "
-	"host with apt-get";
-
-/* apt.conf(5). Read after the host's files, so that it has the last word over everything but hooks, which are
- * lists and have to be cleared. */
-static const char common_configuration[] = "#clear APT::Update::Pre-Invoke;\n"
-					   "#clear APT::Update::Post-Invoke;\n"
-					   "#clear APT::Update::Post-Invoke-Success;\n"
-					   "#clear APT::Architectures;\n"
-					   "Acquire::Languages \"none\";\n"
-					   "Acquire::Retries \"2\";\n"
-					   /* Our directories are closed to apt's own download user. */
-					   "APT::Sandbox::User \"root\";\n";
-
-struct apt {
-	const char *directory;
-	char configuration[PATH_MAX];
-	struct kc_buffer output;
-	struct kc_buffer messages;
-};
-
-#define APT_INIT(path)                                                                                       \
-	{                                                                                                    \
-		.directory = (path), .output = KC_BUFFER_INIT(OUTPUT_LIMIT),                                 \
-		.messages = KC_BUFFER_INIT(OUTPUT_LIMIT)                                                     \
-	}
-
-static void cleanup_apt(struct apt *apt)
-{
-	kc_buffer_release(&apt->output);
-	kc_buffer_release(&apt->messages);
-}
+enum { RESOLVE_TIMEOUT_MS = 60 * 1000, DOWNLOAD_TIMEOUT_MS = 10 * 60 * 1000 };
 
 static void release_package(struct kc_debian_package *package)
 {
@@ -231,108 +196,15 @@ int kc_debian_read_json(const cJSON *array, struct kc_debian_packages *ret_packa
 	return status;
 }
 
-/* apt's directories below ours; apt-get makes none of them itself when unprivileged. */
-static int make_directories(const char *directory, struct kc_error *err)
-{
-	static const char *const below[] = { "apt/state/lists/partial", "apt/cache/archives/partial" };
-	int status = 0;
-
-	if (directory[strcspn(directory, "\"\\\n")] != '\0')
-		return kc_error_set(err, EINVAL, "`%s`: apt cannot work in a path with quotes", directory);
-	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(below); i++) {
-		KC_CLEANUP_BUFFER struct kc_buffer path = KC_BUFFER_INIT(PATH_MAX);
-
-		if (kc_buffer_printf(&path, "%s/%s", directory, below[i]) < 0)
-			return kc_error_errno(err, ENAMETOOLONG, "create directory `%s`", directory);
-		status = kc_dir_make(kc_buffer_string(&path), err);
-	}
-	return status;
-}
-
-/* With the host's lists, or with our own. The host's dpkg status plays no part: it would hold versions back.
- */
-static int configure(struct apt *apt, const char *architecture, bool own_lists, struct kc_error *err)
-{
-	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(4 * PATH_MAX);
-	int written = snprintf(apt->configuration, sizeof(apt->configuration), "%s/apt/%s.conf",
-			       apt->directory, own_lists ? "own" : "host");
-	int status = kc_buffer_printf(&text,
-				      "%sAPT::Architecture \"%s\";\nAPT::Architectures { \"%s\"; };\n"
-				      "Dir::Cache \"%s/apt/cache\";\nDir::State::status \"%s/apt/status\";\n",
-				      common_configuration, architecture, architecture, apt->directory,
-				      apt->directory);
-
-	if (own_lists && status == 0)
-		status = kc_buffer_printf(&text,
-					  "Dir::State \"%s/apt/state\";\nDir::State::Lists \"lists/\";\n",
-					  apt->directory);
-	if (status < 0 || written < 0 || (size_t)written >= sizeof(apt->configuration))
-		return kc_error_errno(err, ENAMETOOLONG, "configure apt in `%s`", apt->directory);
-	return kc_file_write_atomic(AT_FDCWD, apt->configuration, text.data, text.length, 0600, err);
-}
-
-/* The last line of what apt-get complained about, without its colon-separated severity. */
-static const char *last_complaint(struct apt *apt)
-{
-	char *text = apt->messages.data, *line;
-
-	while (apt->messages.length > 0 && text[apt->messages.length - 1] == '\n')
-		text[--apt->messages.length] = '\0';
-	if (apt->messages.length == 0)
-		return "it says nothing";
-	line = strrchr(text, '\n');
-	line = line ? line + 1 : text;
-	return strncmp(line, "E: ", 3) == 0 ? line + 3 : line;
-}
-
-/* apt-get's own arguments first, then `names` of which each may bear a version. */
-static int run_apt(struct apt *apt, const char *const first[], const char *const *names, size_t count,
-		   const char *directory, int64_t timeout_ms, struct kc_error *err)
-{
-	static const char *const environment[] = { "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive", NULL };
-	KC_CLEANUP_FREE const char **arguments = calloc(count + 16, sizeof(*arguments));
-	struct kc_process process = { .environment = environment,
-				      .directory = directory,
-				      .timeout_ms = timeout_ms,
-				      .output = &apt->output,
-				      .errors = &apt->messages };
-	size_t used = 0;
-	int exit_status = 0, status;
-
-	if (!arguments)
-		return kc_error_errno(err, ENOMEM, "run apt-get");
-	arguments[used++] = "apt-get";
-	arguments[used++] = "-qq";
-	arguments[used++] = "-c";
-	arguments[used++] = apt->configuration;
-	for (size_t i = 0; first[i]; i++)
-		arguments[used++] = first[i];
-	for (size_t i = 0; i < count; i++)
-		arguments[used++] = names[i];
-	kc_buffer_clear(&apt->output);
-	kc_buffer_clear(&apt->messages);
-	process.argv = arguments;
-	status = kc_process_run(&process, &exit_status, err);
-	if (status == -ENOENT)
-		kc_error_hint(err, "%s", no_apt_hint);
-	if (status < 0)
-		return status;
-	if (exit_status != 0) {
-		status = kc_error_set(err, EIO, "apt-get %s: %.600s", first[0], last_complaint(apt));
-		kc_error_hint(err, "check the network, the proxy, and that `apt-get update` works");
-	}
-	return status;
-}
-
-static int print_uris(struct apt *apt, const char *architecture, bool own_lists, const char *const *names,
-		      size_t count, struct kc_debian_packages *ret_packages, struct kc_error *err)
+static int print_uris(struct kc_apt *apt, bool own_lists, const char *const *names, size_t count,
+		      struct kc_debian_packages *ret_packages, struct kc_error *err)
 {
 	static const char *const arguments[] = { "download", "--print-uris", NULL };
 	struct kc_debian_packages packages = { 0 };
-	int status = configure(apt, architecture, own_lists, err);
+	int status = kc_apt_configure(apt, own_lists, err);
 
 	if (status == 0)
-		status = run_apt(apt, arguments, names, count, NULL, RESOLVE_TIMEOUT_MS, err);
+		status = kc_apt_run(apt, arguments, names, count, NULL, RESOLVE_TIMEOUT_MS, err);
 	if (status == 0)
 		status = kc_debian_parse_uris(kc_buffer_string(&apt->output), &packages, err);
 	if (status < 0)
@@ -345,34 +217,19 @@ static int print_uris(struct apt *apt, const char *architecture, bool own_lists,
 	return 0;
 }
 
-/* apt-get update succeeds or not as the host's sources, all of them, do; what counts is whether the packages
- * are known after it. */
-static int update_lists(struct apt *apt, const char *architecture, struct kc_error *err)
-{
-	static const char *const arguments[] = { "update", NULL };
-	struct kc_error ignored = { 0 };
-	int status = configure(apt, architecture, true, err);
-
-	if (status == 0 && run_apt(apt, arguments, NULL, 0, NULL, UPDATE_TIMEOUT_MS, &ignored) == -ENOENT) {
-		*err = ignored;
-		status = ignored.code;
-	}
-	return status;
-}
-
 static int lock_directory(const char *directory, int *ret_fd, struct kc_error *err)
 {
 	KC_CLEANUP_FD int fd = -1;
-	int status = make_directories(directory, err);
+	int status = kc_apt_make_directories(directory, err);
 
 	if (status < 0)
 		return status;
 	fd = kc_dir_open(AT_FDCWD, directory, err);
 	if (fd < 0)
 		return fd;
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return kc_error_errno(err, errno, "lock `%s`", directory);
+	status = kc_fd_lock(fd, directory, err);
+	if (status < 0)
+		return status;
 	*ret_fd = KC_STEAL_FD(fd);
 	return 0;
 }
@@ -380,22 +237,22 @@ static int lock_directory(const char *directory, int *ret_fd, struct kc_error *e
 int kc_debian_resolve(const char *directory, const char *architecture, const char *const *names, size_t count,
 		      struct kc_debian_packages *ret_packages, struct kc_error *err)
 {
-	KC_CLEANUP(cleanup_apt) struct apt apt = APT_INIT(directory);
+	KC_CLEANUP_APT struct kc_apt apt = KC_APT_INIT(directory, architecture);
 	KC_CLEANUP_FD int lock = -1;
 	struct kc_error first = { 0 };
 	int status = lock_directory(directory, &lock, err);
 
 	if (status < 0)
 		return status;
-	status = print_uris(&apt, architecture, false, names, count, ret_packages, &first);
+	status = print_uris(&apt, false, names, count, ret_packages, &first);
 	if (status == 0)
 		return 0;
-	if (status == -ENOENT) {
+	if (status == -ENOENT || status == -EINTR) {
 		*err = first;
 		return status;
 	}
-	status = update_lists(&apt, architecture, err);
-	return status < 0 ? status : print_uris(&apt, architecture, true, names, count, ret_packages, err);
+	status = kc_apt_update(&apt, err);
+	return status < 0 ? status : print_uris(&apt, true, names, count, ret_packages, err);
 }
 
 static int digest_of(int dirfd, const char *file, char ret_hex[KC_SHA256_HEX_SIZE], struct kc_error *err)
@@ -423,11 +280,11 @@ static int verify(int dirfd, const struct kc_debian_package *package, struct kc_
 	return 0;
 }
 
-/* From partial/ into place. */
-static int take_downloads(int dirfd, const struct kc_debian_packages *packages, const bool *missing,
-			  struct kc_error *err)
+/* From the partial directory into place. */
+static int take_downloads(const char *name, int dirfd, const struct kc_debian_packages *packages,
+			  const bool *missing, struct kc_error *err)
 {
-	KC_CLEANUP_FD int partial = kc_dir_open(dirfd, "partial", err);
+	KC_CLEANUP_FD int partial = kc_dir_open(dirfd, name, err);
 
 	if (partial < 0)
 		return partial;
@@ -443,24 +300,28 @@ static int take_downloads(int dirfd, const struct kc_debian_packages *packages, 
 	return 0;
 }
 
-static int download(struct apt *apt, int dirfd, char *const *wanted, size_t count, struct kc_error *err)
+static int download(struct kc_apt *apt, const char *partial, int dirfd, char *const *wanted, size_t count,
+		    struct kc_error *err)
 {
 	static const char *const arguments[] = { "download", NULL };
 	KC_CLEANUP_BUFFER struct kc_buffer path = KC_BUFFER_INIT(PATH_MAX);
-	int status = kc_tree_remove(dirfd, "partial", err);
+	int status = kc_tree_remove(dirfd, partial, err);
 
 	if (status < 0)
 		return status;
-	if (mkdirat(dirfd, "partial", 0700) < 0)
-		return kc_error_errno(err, errno, "create directory `%s/partial`", apt->directory);
-	if (kc_buffer_printf(&path, "%s/partial", apt->directory) < 0)
+	if (kc_buffer_printf(&path, "%s/%s", apt->directory, partial) < 0)
 		return kc_error_errno(err, ENAMETOOLONG, "`%s`", apt->directory);
-	return run_apt(apt, arguments, (const char *const *)wanted, count, kc_buffer_string(&path),
-		       DOWNLOAD_TIMEOUT_MS, err);
+	status = kc_janitor_watch(KC_JANITOR_TREE, kc_buffer_string(&path), err);
+	if (status < 0)
+		return status;
+	if (mkdirat(dirfd, partial, 0700) < 0)
+		return kc_error_errno(err, errno, "create directory `%s`", kc_buffer_string(&path));
+	return kc_apt_run(apt, arguments, (const char *const *)wanted, count, kc_buffer_string(&path),
+			  DOWNLOAD_TIMEOUT_MS, err);
 }
 
 /* What the host's lists knew may have left the mirrors since: the second try is with lists of our own. */
-static int download_missing(struct apt *apt, int dirfd, const char *architecture,
+static int download_missing(struct kc_apt *apt, const char *partial, int dirfd,
 			    const struct kc_debian_packages *packages, const bool *missing, char **wanted,
 			    struct kc_error *err)
 {
@@ -479,17 +340,17 @@ static int download_missing(struct apt *apt, int dirfd, const char *architecture
 		}
 		count++;
 	}
-	status = configure(apt, architecture, false, err);
+	status = kc_apt_configure(apt, false, err);
 	if (status == 0)
-		status = download(apt, dirfd, wanted, count, &first);
-	if (status < 0 && status != -ENOENT) {
-		status = update_lists(apt, architecture, err);
+		status = download(apt, partial, dirfd, wanted, count, &first);
+	if (status < 0 && status != -ENOENT && status != -ENOSPC && status != -EINTR) {
+		status = kc_apt_update(apt, err);
 		if (status == 0)
-			status = download(apt, dirfd, wanted, count, err);
+			status = download(apt, partial, dirfd, wanted, count, err);
 	} else if (status < 0) {
 		*err = first;
 	}
-	return status < 0 ? status : take_downloads(dirfd, packages, missing, err);
+	return status < 0 ? status : take_downloads(partial, dirfd, packages, missing, err);
 }
 
 static void free_strings(char **strings, size_t count)
@@ -499,25 +360,43 @@ static void free_strings(char **strings, size_t count)
 	free(strings);
 }
 
+/* Downloads of ours, and of those who were killed together with their janitor: we hold the lock. */
+static void remove_partial(const char *directory, const char *partial, int lock)
+{
+	KC_CLEANUP_DIR DIR *dir = opendir(directory);
+	char path[PATH_MAX];
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		/* What cannot be removed is in nobody's way. */
+		if (strncmp(entry->d_name, PARTIAL, strlen(PARTIAL)) == 0 &&
+		    kc_tree_remove(lock, entry->d_name, NULL) < 0)
+			continue;
+	if (snprintf(path, sizeof(path), "%s/%s", directory, partial) < (int)sizeof(path))
+		kc_janitor_forget(path);
+}
+
 int kc_debian_fetch(const char *directory, const char *architecture,
 		    const struct kc_debian_packages *packages, struct kc_error *err)
 {
-	KC_CLEANUP(cleanup_apt) struct apt apt = APT_INIT(directory);
+	KC_CLEANUP_APT struct kc_apt apt = KC_APT_INIT(directory, architecture);
 	KC_CLEANUP_FREE bool *missing = calloc(packages->count + 1, sizeof(*missing));
 	char **wanted = calloc(packages->count + 1, sizeof(*wanted));
 	KC_CLEANUP_FD int lock = -1;
+	char partial[64];
 	bool any = false;
 	int status = missing && wanted ? lock_directory(directory, &lock, err)
 				       : kc_error_errno(err, ENOMEM, "fetch packages");
 
+	(void)snprintf(partial, sizeof(partial), PARTIAL "%ld", (long)getpid());
 	for (size_t i = 0; status == 0 && i < packages->count; i++) {
 		missing[i] = verify(lock, &packages->rows[i], NULL) < 0;
 		any |= missing[i];
 	}
 	if (status == 0 && any)
-		status = download_missing(&apt, lock, architecture, packages, missing, wanted, err);
-	if (status == 0 && any)
-		status = kc_tree_remove(lock, "partial", err);
+		status = download_missing(&apt, partial, lock, packages, missing, wanted, err);
+	if (any)
+		remove_partial(directory, partial, lock);
 	free_strings(wanted, packages->count);
 	return status;
 }

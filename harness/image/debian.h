@@ -4,8 +4,8 @@
  * apt-get does the work, with the host's sources, keyrings, proxies and lists; nothing of the host is
  * written: caches, and lists where the host's do not do, live in our directory, and the hooks of the host's
  * configuration are cleared. Works as root and unprivileged. Packages are kept in
- * DIRECTORY/NAME_VERSION_ARCHITECTURE.deb and checked against their SHA-256 each time they are read. What a
- * killed run left in DIRECTORY/partial is removed by the next; users of one directory wait for each other on
+ * DIRECTORY/NAME_VERSION_ARCHITECTURE.deb and checked against their SHA-256 each time they are read. What apt-get
+ * downloads goes to DIRECTORY/partial-PID first, which the janitor or the next run removes after a kill; users of one directory wait for each other on
  * a lock.
  *
  * Life cycle: 1. kc_debian_resolve, or kc_debian_read_json of what an earlier one found  2. kc_debian_fetch

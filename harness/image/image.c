@@ -184,8 +184,12 @@ static int build(void *context, int tree_fd, struct kc_buffer *manifest, struct 
 		.owner_id = kc_store_owner_id(),
 	};
 	struct kc_elf_clamp_stats stats = { 0 };
-	int status = kc_debian_fetch(opening->packages_directory, opening->source->debian_architecture,
-				     &opening->packages, err);
+	int status;
+
+	kc_store_tell(opening->store, "building image %s from %zu Debian packages", opening->definition.name,
+		      opening->packages.count);
+	status = kc_debian_fetch(opening->packages_directory, opening->source->debian_architecture,
+				 &opening->packages, err);
 
 	if (status == 0)
 		status = kc_assemble(&assembly, tree_fd, &stats, err);
@@ -229,6 +233,7 @@ static int get_newest(struct opening *opening)
 {
 	int status;
 
+	kc_store_tell(opening->store, "asking apt for the packages of image %s", opening->definition.name);
 	kc_debian_release(&opening->packages);
 	kc_image_release(opening->image);
 	status = kc_debian_resolve(opening->packages_directory, opening->source->debian_architecture,
@@ -237,6 +242,17 @@ static int get_newest(struct opening *opening)
 	if (status == 0)
 		status = get_tree(opening);
 	return status < 0 ? status : write_lock(opening);
+}
+
+/* Failures that newer packages would meet as well. */
+static bool is_final(int status)
+{
+	static const int final[] = { -EINTR, -ENOSPC, -EDQUOT, -EROFS, -EACCES, -ENOMEM, -EMFILE, -ENFILE };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(final); i++)
+		if (status == final[i])
+			return true;
+	return false;
 }
 
 static int open_image(struct opening *opening, const char *name)
@@ -256,7 +272,11 @@ static int open_image(struct opening *opening, const char *name)
 	if (status == 0)
 		status = get_tree(opening);
 	opening->err = err;
-	return status == 0 ? 0 : get_newest(opening);
+	if (!is_final(status))
+		return status == 0 ? 0 : get_newest(opening);
+	if (err)
+		*err = unlocked;
+	return status;
 }
 
 int kc_image_open(struct kc_store *store, const char *name, struct kc_image *ret_image, struct kc_error *err)

@@ -5,9 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -19,7 +17,6 @@ enum {
 	PAGE_LIMIT = 16 << 20, /* the largest projects' pages have some megabytes */
 	RECORD_LIMIT = 16 << 10,
 	RECORD_FORMAT = 1, /* raised when an older reader would misread it */
-	LOCK_STEP_MS = 50,
 };
 
 static const char json_type[] = "application/vnd.pypi.simple.v1+json";
@@ -189,8 +186,7 @@ static int write_record(const struct kc_index_spec *spec, const char *machine, c
 }
 
 /* Waits for whoever downloads the same file. The kernel drops the lock of a process that dies. */
-static int lock_directory(const char *directory, const struct kc_http_options *options, int *ret_fd,
-			  struct kc_error *err)
+static int lock_directory(const char *directory, int *ret_fd, struct kc_error *err)
 {
 	KC_CLEANUP_FD int fd = -1;
 	char path[PATH_MAX];
@@ -201,15 +197,9 @@ static int lock_directory(const char *directory, const struct kc_http_options *o
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return kc_error_errno(err, errno, "create `%s`", path);
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000L };
-
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return kc_error_errno(err, errno, "lock `%s`", path);
-		if (options->is_interrupted && options->is_interrupted(options->context))
-			return kc_error_set(err, EINTR, "wait for another download: interrupted");
-		(void)nanosleep(&step, NULL); /* cut short is as good */
-	}
+	status = kc_fd_lock(fd, path, err);
+	if (status < 0)
+		return status;
 	*ret_fd = KC_STEAL_FD(fd);
 	return 0;
 }
@@ -297,7 +287,7 @@ static int obtain(struct fetch *fetch, const struct kc_index_file *file, const c
 	if (status == 0)
 		status = kc_dir_make(directory, err);
 	if (status == 0)
-		status = lock_directory(directory, &fetch->http.options, &lock, err);
+		status = lock_directory(directory, &lock, err);
 	if (status < 0)
 		return status;
 	wheel->is_cached = is_intact(wheel->path, file->sha256);

@@ -90,20 +90,30 @@ decide(struct kc_keepalive *keepalive, enum kc_keepalive_verdict verdict, const 
 	}
 }
 
-/* The verdict on a span that was measured as `span_ms` and is up to `late_ms` shorter or longer. */
-static enum kc_keepalive_verdict judge(int64_t span_ms, int64_t late_ms, int64_t wanted_ms,
+/*
+ * The verdict on the span from the last validity to `event`. Both its ends may lie as much earlier as we were
+ * late to see them. For a span that is right that is all. To call one wrong, our lateness in between counts,
+ * too: a machine that kept us waiting may have kept the server waiting.
+ */
+static enum kc_keepalive_verdict judge(const struct kc_keepalive *keepalive,
+				       const struct kc_keepalive_event *event, int64_t wanted_ms,
 				       int64_t tolerance_ms)
 {
+	int64_t span_ms = event->now_ms - keepalive->valid_ms;
 	int64_t off_ms = span_ms < wanted_ms ? wanted_ms - span_ms : span_ms - wanted_ms;
+	int64_t late_ms = keepalive->late_valid_ms + event->late_ms;
 
 	if (off_ms + late_ms <= tolerance_ms)
 		return KC_KEEPALIVE_PASS;
+	if (late_ms < keepalive->late_since_valid_ms)
+		late_ms = keepalive->late_since_valid_ms;
 	return off_ms - late_ms > tolerance_ms ? KC_KEEPALIVE_FAIL : KC_KEEPALIVE_UNCLEAR;
 }
 
 static void set_valid(struct kc_keepalive *keepalive, const struct kc_keepalive_event *event)
 {
 	keepalive->valid_ms = event->now_ms;
+	keepalive->late_valid_ms = event->late_ms;
 	keepalive->late_since_valid_ms = event->late_ms;
 	keepalive->is_overdue = false;
 }
@@ -119,20 +129,20 @@ static void on_ping(struct kc_keepalive *keepalive, const struct kc_keepalive_ev
 	keepalive->ping_count++;
 	if (keepalive->policy == KC_KEEPALIVE_SILENT)
 		return;
-	verdict = judge(idle_ms, keepalive->late_since_valid_ms, w->ping_interval_ms, w->ping_tolerance_ms);
+	verdict = judge(keepalive, event, w->ping_interval_ms, w->ping_tolerance_ms);
 	if (verdict != KC_KEEPALIVE_PASS)
 		decide(keepalive, verdict, "ping %zu came " SECONDS " after the last sign of life",
 		       keepalive->ping_count, SECONDS_OF(idle_ms));
 }
 
-static void judge_hangup(struct kc_keepalive *keepalive)
+static void judge_hangup(struct kc_keepalive *keepalive, const struct kc_keepalive_event *event)
 {
 	const struct kc_keepalive_windows *w = keepalive->windows;
 	const char *how = kc_keepalive_close_name(keepalive->how);
 
 	if (keepalive->policy == KC_KEEPALIVE_SILENT) {
-		enum kc_keepalive_verdict verdict = judge(keepalive->idle_ms, keepalive->late_since_valid_ms,
-							  w->hangup_ms, w->hangup_tolerance_ms);
+		enum kc_keepalive_verdict verdict =
+			judge(keepalive, event, w->hangup_ms, w->hangup_tolerance_ms);
 
 		decide(keepalive, verdict, "hung up " SECONDS " after the last sign of life (%s)",
 		       SECONDS_OF(keepalive->idle_ms), how);
@@ -162,7 +172,7 @@ static void on_closed(struct kc_keepalive *keepalive, const struct kc_keepalive_
 		decide(keepalive, KC_KEEPALIVE_FAIL, "hung up during the handshake (%s)",
 		       kc_keepalive_close_name(event->how));
 	else
-		judge_hangup(keepalive);
+		judge_hangup(keepalive, event);
 }
 
 static void on_command_done(struct kc_keepalive *keepalive, const struct kc_keepalive_event *event)

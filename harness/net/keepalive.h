@@ -10,8 +10,9 @@
  *
  * Every time comes from the caller, in milliseconds of whatever clock it keeps, real or virtual. With it
  * comes how late the caller may be: it was to look at T, could only at T + late. A measured span is thus a
- * range, from `late` shorter to `late` longer. Within the window it is right, outside it is wrong, and across
- * its edge nobody can tell: KC_KEEPALIVE_UNCLEAR, which is never a pass nor a failure of the server.
+ * range, as much shorter or longer as its two ends are late. Within the window it is right; outside, even
+ * allowing for all the lateness in between, it is wrong; else nobody can tell: KC_KEEPALIVE_UNCLEAR, which is
+ * never a pass nor a failure of the server.
  *
  * Life cycle: 1. kc_keepalive_init  2. kc_keepalive_feed each event, in order of time, first
  * KC_KEEPALIVE_CONNECTED; KC_KEEPALIVE_TICK at least every quarter of the tolerances  3. when wants_command
@@ -98,8 +99,9 @@ struct kc_keepalive {
 	int64_t closed_ms; /* since the opening */
 	int64_t idle_ms;   /* from the last validity to the end of the connection */
 	unsigned long long data_events;
-	int64_t late_ms; /* the largest of all */
-	int64_t late_since_valid_ms;
+	int64_t late_ms;	     /* the largest of all */
+	int64_t late_valid_ms;	     /* of the last validity */
+	int64_t late_since_valid_ms; /* the largest since then, itself included */
 	bool is_connected;
 	bool is_overdue; /* the missing ping or hangup has been judged */
 };

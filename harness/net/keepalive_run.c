@@ -7,6 +7,7 @@
 
 #include "net/ttyd.h"
 #include "net/websocket_socket.h"
+#include "sys/fd.h"
 #include "sys/time.h"
 
 #define TICK_MS 50 /* between two looks at the clock, well below any tolerance */
@@ -259,25 +260,35 @@ static int check_server(const struct run *run, struct kc_error *err)
 	return options->check ? options->check(options->check_context, err) : 0;
 }
 
-static int connect_client(struct run *run, struct client *client, struct kc_error *err)
+/* Until somebody listens, asking every now and then whether that can still be. */
+static int connect_socket(struct run *run, const struct kc_keepalive_client *row, struct kc_error *err)
 {
-	const struct kc_keepalive_options *options = run->options;
-	int64_t deadline_ms = kc_now_ms() + or_default(options->connect_timeout_ms);
-	char host[32];
+	int64_t deadline_ms = kc_now_ms() + or_default(run->options->connect_timeout_ms);
 	int status;
 
+	if (row->port == 0)
+		return kc_fd_set_nonblocking(row->fd, err);
 	do {
 		int64_t slice_ms = kc_now_ms() + CONNECT_SLICE_MS;
 
 		status = check_server(run, err);
 		if (status < 0)
 			return status;
-		status = kc_socket_connect_loopback(client->row->fd, client->row->port,
+		status = kc_socket_connect_loopback(row->fd, row->port,
 						    slice_ms < deadline_ms ? slice_ms : deadline_ms, err);
 	} while (status == -ECONNREFUSED && kc_now_ms() < deadline_ms);
+	if (status == 0)
+		kc_error_clear(err); /* of the attempts before */
+	return status;
+}
+
+static int connect_client(struct run *run, struct client *client, struct kc_error *err)
+{
+	char host[32];
+	int status = connect_socket(run, client->row, err);
+
 	if (status < 0)
 		return status;
-	kc_error_clear(err); /* of the attempts before */
 	(void)snprintf(host, sizeof(host), "localhost:%u", (unsigned int)client->row->port);
 	client->phase = PHASE_HANDSHAKE;
 	client->connected_ms = run->clock.now_ms(run->clock.context);
@@ -285,7 +296,7 @@ static int connect_client(struct run *run, struct client *client, struct kc_erro
 								.path = KC_TTYD_PATH,
 								.subprotocol = KC_TTYD_SUBPROTOCOL,
 								.message_limit = MESSAGE_LIMIT,
-								.entropy = options->entropy },
+								.entropy = run->options->entropy },
 				&client->websocket, err);
 }
 

@@ -3,9 +3,10 @@
  * policy.
  *
  * Clients are connected in the order of the table, each after the one before it is open (or has failed). Put
- * silent ones first: up to 1.7.1 at least, ttyd dies of SIGSEGV when another than its oldest client
- * disconnects while others stay (ttyd issue 994; measured on the ttyd of static-gnu 1.0.0 and 4.4.0), and it
- * is silent clients that are hung up. Clients may have ports of their own, to give each a ttyd.
+ * silent ones first: the ttyd of static-gnu 1.0.0 and 4.4.0 (1.6.1 and 1.6.3) survives when its oldest client
+ * disconnects while others stay, but dies of SIGSEGV when another one does (measured; ttyd's issue 994
+ * describes the same of 1.7.1), and it is silent clients that are hung up. For the same reason expect ttyd to
+ * die when the sockets are closed after the check. Clients may have ports of their own, to give each a ttyd.
  *
  * The caller's part ends where the product's begins: kc_keepalive_run fails (negative) when the check could
  * not be made: nobody listens, the caller's `check` says that the server is gone, a resource is missing. What
@@ -28,7 +29,8 @@ struct kc_keepalive_client {
 	const char *name; /* for reports: "answering" */
 	enum kc_keepalive_policy policy;
 	int fd; /* an unconnected IPv4 TCP socket, in the server's network namespace; stays the caller's */
-	uint16_t port; /* on the loopback of that namespace */
+	uint16_t port; /* on the loopback of that namespace; 0: `fd` is a connected stream socket of any kind
+			*/
 };
 
 /* The clock of the check: kc_now_ms and poll(2), or one that runs faster. poll_ms is poll(2) with the timeout

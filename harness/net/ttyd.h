@@ -3,8 +3,8 @@
  *
  * The client's first message is a JSON object; after it, the first byte of a message tells what the rest is:
  * '0' terminal input or output, '1' the window's title, '2' preferences (ttyd's src/server.h and
- * src/protocol.c; the same in 1.6.1, 1.6.3 and 1.7). Shells answer where ttyd is writable: up to 1.7.3 unless
- * started with -R, from 1.7.4 on only with -W.
+ * src/protocol.c; seen on the wire of 1.6.1 and 1.6.3). Shells answer where ttyd is writable: those two are,
+ * unless started with -R; where `ttyd --help` lists --writable (1.7.4 and later), only with -W.
  *
  * Life cycle: 1. send kc_ttyd_hello  2. kc_ttyd_command, send it  3. kc_ttyd_receive each message, until
  * `found`. Pure; nothing to release.

@@ -8,9 +8,13 @@
 #include <unistd.h>
 
 #include "base/embedded.h"
+#include "image/definition.h"
 #include "net/index.h"
+#include "sandbox/sandbox.h"
 #include "sys/signals.h"
+#include "sys/time.h"
 
+#define PROBE_TIMEOUT_MS 20000
 #define POLICY "compat/policy.json"
 #define SECCOMP_PROFILE "compat/seccomp.json"
 
@@ -48,8 +52,7 @@ static void on_progress(void *context, int64_t bytes, int64_t total)
 	const struct download *download = context;
 
 	if (download->request->progress)
-		download->request->progress(download->request->progress_context, download->what, bytes,
-					    total);
+		download->request->progress(download->request->context, download->what, bytes, total);
 }
 
 static bool is_interrupted(void *context)
@@ -168,6 +171,7 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 		{ "kernel", kernel.release },
 		{ "user", geteuid() == 0 ? "root" : "unprivileged" },
 		{ "time", "real" },
+		{ "store.repairs", inputs->store.repairs },
 		{ "krunner-compat", KC_VERSION },
 	};
 
@@ -182,18 +186,54 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 	return 0;
 }
 
+/* A sandbox with everything but a program. A machine that cannot make one is told so once, before any case. */
+static int probe_sandbox(struct kc_inputs *inputs, struct kc_error *err)
+{
+	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = kc_sandbox_new();
+	struct kc_sandbox_outcome outcome;
+	int status;
+
+	if (!sandbox)
+		return kc_error_errno(err, ENOMEM, "make a sandbox");
+	kc_sandbox_set_inner_id(sandbox, KC_STORE_SANDBOX_ID);
+	kc_sandbox_set_root(sandbox, inputs->image.tree);
+	kc_sandbox_set_volume(sandbox, inputs->volume.tree, KC_VOLUME_MOUNT_POINT);
+	kc_sandbox_set_filter(sandbox, &inputs->filter);
+	status = kc_sandbox_start(sandbox, err);
+	if (status == 0)
+		status = kc_sandbox_wait(sandbox, kc_now_ms() + PROBE_TIMEOUT_MS, NULL, NULL, &outcome, err);
+	return status < 0 ? status
+			  : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
+}
+
+/* What is wrong with the command line is said before a minute is spent on the other half of it: the image's name,
+ * then a volume that was asked for, then what takes longest. */
+static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+{
+	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
+	int status = kc_definition_load(request->image, &definition, err);
+
+	if (status == 0 && request->volume)
+		status = open_volume(inputs, request, err);
+	if (status == 0)
+		status = kc_image_open(&inputs->store, request->image, &inputs->image, err);
+	if (status == 0 && !request->volume)
+		status = open_volume(inputs, request, err);
+	return status;
+}
+
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
 	int status;
 
 	*inputs = (struct kc_inputs){ .store = { .fd = -1 } };
 	status = kc_store_open(&inputs->store, err);
+	inputs->store.listener = request->listener;
+	inputs->store.listener_context = request->context;
 	if (status == 0)
 		status = load_policy(inputs, err);
 	if (status == 0)
-		status = kc_image_open(&inputs->store, request->image, &inputs->image, err);
-	if (status == 0)
-		status = open_volume(inputs, request, err);
+		status = open_both(inputs, request, err);
 	if (status == 0)
 		status = check_pairing(inputs, err);
 	if (status == 0)
@@ -203,6 +243,8 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 			&inputs->promised, err);
 	if (status == 0)
 		status = gather_facts(inputs, err);
+	if (status == 0)
+		status = probe_sandbox(inputs, err);
 	if (status < 0)
 		kc_inputs_release(inputs);
 	return status;

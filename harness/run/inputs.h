@@ -23,9 +23,11 @@ struct kc_inputs_request {
 	const char *
 		volume; /* "pypi:NAME[==VERSION]", or the path of an archive, wheel or directory; NULL: the newest
 			     * wheel whose volume is made for the image's C library */
-	/* Called as bytes of a download arrive; total is -1 while unknown. May be NULL. */
+	/* Told what takes long before the cases can run; both may be NULL. Of a download: bytes so far, of total, -1 while
+	 * that is not known. */
 	void (*progress)(void *context, const char *what, int64_t bytes, int64_t total);
-	void *progress_context;
+	kc_store_listener *listener;
+	void *context; /* of both */
 };
 
 struct kc_inputs {

@@ -66,7 +66,7 @@ struct kc_message {
 _Noreturn void kc_sandbox_child(const struct kc_sandbox_setup *setup);
 
 /* The mounts, step by step, up to pivot_root. 0 or a negative errno with *ret_step and `object` telling where. */
-int kc_sandbox_mount_all(const struct kc_sandbox_setup *setup, int root_fd, int volume_fd,
+int kc_sandbox_mount_all(const struct kc_sandbox_setup *setup, int lower_fd, int volume_fd,
 			 void (*done)(const struct kc_sandbox_setup *setup, enum kc_sandbox_step step),
 			 enum kc_sandbox_step *ret_step, char object[160]);
 

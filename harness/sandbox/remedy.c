@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -16,6 +17,7 @@ enum condition {
 	APPARMOR_RESTRICTS,
 	NO_USER_NAMESPACES,
 	CLONE_SWITCHED_OFF,
+	IN_CHROOT,
 	IN_CONTAINER,
 	SECCOMP_CONFINED,
 	NO_OVERLAY
@@ -43,6 +45,15 @@ static bool file_contains(const char *path, const char *part)
 	return found;
 }
 
+/* Another root directory than the machine's first process. Only root may see that one's; for others this says no. */
+static bool has_other_root(void)
+{
+	struct stat ours, first;
+
+	return stat("/", &ours) == 0 && stat("/proc/1/root/", &first) == 0 &&
+	       (ours.st_dev != first.st_dev || ours.st_ino != first.st_ino);
+}
+
 static bool holds(enum condition condition)
 {
 	switch (condition) {
@@ -53,6 +64,8 @@ static bool holds(enum condition condition)
 		return read_number("/proc/sys/user/max_user_namespaces") == 0;
 	case CLONE_SWITCHED_OFF:
 		return geteuid() != 0 && read_number("/proc/sys/kernel/unprivileged_userns_clone") == 0;
+	case IN_CHROOT:
+		return has_other_root();
 	case IN_CONTAINER:
 		return access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0;
 	case SECCOMP_CONFINED:
@@ -80,6 +93,9 @@ static const struct {
 	{ KC_STEP_NAMESPACES, KC_STEP_NAMESPACES, EPERM, CLONE_SWITCHED_OFF,
 	  "this distribution keeps user namespaces from users",
 	  "as root: sysctl kernel.unprivileged_userns_clone=1, or run krunner-compat as root" },
+	{ KC_STEP_NAMESPACES, KC_STEP_NAMESPACES, EPERM, IN_CHROOT,
+	  "a process in a chroot may not create user namespaces",
+	  "run outside the chroot, or start it with systemd-nspawn, which changes the root for good" },
 	{ KC_STEP_NAMESPACES, KC_STEP_LOOPBACK, 0, APPARMOR_RESTRICTS,
 	  "AppArmor takes every capability from user namespaces of users",
 	  "load an AppArmor profile that gives this program `userns,`, or run it as root, or, for this boot: "

@@ -2,7 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <unistd.h>
+
+#include "sys/signals.h"
+
+#define LOCK_STEP_MS 50
 
 void kc_fd_close(int *fd)
 {
@@ -55,6 +61,24 @@ int kc_fd_read_all(int fd, struct kc_buffer *buffer, const char *name, struct kc
 		if (status < 0)
 			return kc_error_errno(err, status, "read `%s`", name);
 	}
+}
+
+/* In steps: a signal that comes between the question and a wait without end would wait as long. */
+int kc_fd_lock(int fd, const char *name, struct kc_error *err)
+{
+	struct pollfd signalled = { .fd = kc_signals_fd(), .events = POLLIN };
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int status;
+
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return kc_error_errno(err, errno, "lock `%s`", name);
+		status = kc_signals_check(err);
+		if (status < 0)
+			return kc_error_prefix(err, "wait for another run (`%s`)", name), status;
+		(void)poll(&signalled, 1, LOCK_STEP_MS); /* cut short is as good */
+	}
+	return 0;
 }
 
 int kc_fd_set_nonblocking(int fd, struct kc_error *err)

@@ -46,6 +46,10 @@ int kc_fd_write_all(int fd, const void *bytes, size_t length) __attribute__((war
 int kc_fd_read_all(int fd, struct kc_buffer *buffer, const char *name, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
+/* flock(2), exclusively, waiting for whoever holds it; -EINTR if the program is interrupted meanwhile. `name` is
+ * what the error calls it. */
+int kc_fd_lock(int fd, const char *name, struct kc_error *err) __attribute__((warn_unused_result));
+
 /* Makes `fd` non-blocking. */
 int kc_fd_set_nonblocking(int fd, struct kc_error *err) __attribute__((warn_unused_result));
 

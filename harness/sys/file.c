@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "sys/fd.h"
+#include "sys/janitor.h"
 
 int kc_file_read(int dirfd, const char *path, struct kc_buffer *buffer, struct kc_error *err)
 {
@@ -43,22 +44,47 @@ static int write_and_rename(int dirfd, int fd, const char *temporary, const char
 	return 0;
 }
 
+/* Has the janitor remove the temporary file should we be killed: where its directory has a name, and a janitor
+ * runs. */
+static void watch_temporary(const char *temporary, char ret_watched[PATH_MAX])
+{
+	const char *slash = strrchr(temporary, '/');
+	char directory[PATH_MAX];
+	KC_CLEANUP_FREE char *resolved = NULL;
+
+	(void)snprintf(directory, sizeof(directory), "%.*s", slash ? (int)(slash - temporary) + 1 : 1,
+		       slash ? temporary : ".");
+	resolved = realpath(directory, NULL);
+	ret_watched[0] = '\0';
+	if (!resolved ||
+	    snprintf(ret_watched, PATH_MAX, "%s/%s", resolved, slash ? slash + 1 : temporary) >= PATH_MAX)
+		return;
+	/* The file would be in nobody's way: not worth failing for. */
+	if (kc_janitor_watch(KC_JANITOR_TREE, ret_watched, NULL) < 0)
+		ret_watched[0] = '\0';
+}
+
 int kc_file_write_atomic(int dirfd, const char *path, const void *bytes, size_t length, mode_t mode,
 			 struct kc_error *err)
 {
 	static unsigned int serial;
-	char temporary[PATH_MAX];
+	char temporary[PATH_MAX], watched[PATH_MAX] = "";
 	int written = snprintf(temporary, sizeof(temporary), "%s.%ld-%u.tmp", path, (long)getpid(), serial++);
 	int fd, status;
 
 	if (written < 0 || (size_t)written >= sizeof(temporary))
 		return kc_error_errno(err, ENAMETOOLONG, "write `%s`", path);
+	if (dirfd == AT_FDCWD || path[0] == '/')
+		watch_temporary(temporary, watched);
 	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-	if (fd < 0)
-		return kc_error_errno(err, errno, "create `%s`", temporary);
+	if (fd < 0) {
+		kc_janitor_forget(watched);
+		return kc_error_errno(err, errno, "write `%s`", path); /* the name that the user knows */
+	}
 	status = write_and_rename(dirfd, fd, temporary, path, bytes, length, err);
 	if (status < 0)
 		(void)unlinkat(dirfd, temporary, 0); /* the first error is the one to report */
+	kc_janitor_forget(watched);
 	return status;
 }
 
@@ -133,6 +159,8 @@ int kc_tree_remove(int dirfd, const char *path, struct kc_error *err)
 	fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == EACCES && fchmodat(dirfd, path, 0700, 0) == 0)
 		fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return 0; /* somebody else is removing it, too */
 	if (fd < 0)
 		return kc_error_errno(err, errno, "remove `%s`", path);
 	(void)fchmod(fd,
@@ -140,7 +168,7 @@ int kc_tree_remove(int dirfd, const char *path, struct kc_error *err)
 	status = remove_content(fd, path, err);
 	if (status < 0)
 		return status;
-	if (unlinkat(dirfd, path, AT_REMOVEDIR) < 0)
+	if (unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return kc_error_errno(err, errno, "remove `%s`", path);
 	return 0;
 }

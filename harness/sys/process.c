@@ -10,11 +10,12 @@
 #include <unistd.h>
 
 #include "sys/fd.h"
+#include "sys/signals.h"
 #include "sys/time.h"
 
 struct running {
 	pid_t pid;
-	struct pollfd streams[2];
+	struct pollfd streams[3]; /* standard output, standard error, and whether we are interrupted */
 	struct kc_buffer *sinks[2];
 };
 
@@ -65,7 +66,10 @@ static int collect(struct running *running, int64_t deadline_ms)
 
 		if (left <= 0)
 			return -ETIMEDOUT;
-		ready = poll(running->streams, 2, (int)(left > 60000 ? 60000 : left));
+		if (kc_signals_caught())
+			return -EINTR;
+		ready = poll(running->streams, KC_ARRAY_LENGTH(running->streams),
+			     (int)(left > 60000 ? 60000 : left));
 		if (ready < 0 && errno != EINTR)
 			return -errno;
 		for (int i = 0; ready > 0 && i < 2; i++) {
@@ -115,16 +119,20 @@ int kc_process_run(const struct kc_process *process, int *ret_status, struct kc_
 	}
 	if (running.pid == 0)
 		child(process, output[1], errors[1], report[1], parent);
+	(void)setpgid(running.pid, running.pid); /* both sides do: whoever kills the group must find it */
 	kc_fd_close(&output[1]);
 	kc_fd_close(&errors[1]);
 	kc_fd_close(&report[1]);
 	running.streams[0] = (struct pollfd){ .fd = KC_STEAL_FD(output[0]), .events = POLLIN };
 	running.streams[1] = (struct pollfd){ .fd = KC_STEAL_FD(errors[0]), .events = POLLIN };
+	running.streams[2] = (struct pollfd){ .fd = kc_signals_fd(), .events = POLLIN };
 	failed = finish(&running, collect(&running, deadline_ms), &exit_status);
 	kc_fd_close(&running.streams[0].fd);
 	kc_fd_close(&running.streams[1].fd);
 	if (read(report[0], &child_errno, sizeof(child_errno)) == (ssize_t)sizeof(child_errno))
 		failed = kc_error_errno(err, child_errno, "run `%s`", process->argv[0]);
+	else if (failed == -EINTR && kc_signals_check(err) < 0)
+		(void)kc_error_prefix(err, "run `%s`", process->argv[0]);
 	else if (failed == -ETIMEDOUT)
 		failed = kc_error_set(err, ETIMEDOUT, "run `%s`: not done after %lld s", process->argv[0],
 				      (long long)(process->timeout_ms / 1000));

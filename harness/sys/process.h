@@ -22,7 +22,8 @@ struct kc_process {
 
 /* Runs it to its end, standard input from /dev/null, in a process group of its own, and dies with us.
  * *ret_status is the exit status, or 128 + N after signal N. Fails if it could not be started (-ENOENT: no
- * such program), ran too long, or printed more than a buffer takes (-E2BIG): it is dead then. */
+ * such program), ran too long, or printed more than a buffer takes (-E2BIG), or if we are interrupted
+ * (-EINTR): it is dead then. */
 int kc_process_run(const struct kc_process *process, int *ret_status, struct kc_error *err)
 	__attribute__((warn_unused_result));
 

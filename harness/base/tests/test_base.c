@@ -110,7 +110,28 @@ static void json_refuses_what_cjson_lets_through(void)
 	kc_buffer_release(&deep);
 }
 
+static void json_bounds_the_keys_of_an_object(void)
+{
+	struct kc_buffer wide = KC_BUFFER_INIT(1 << 20);
+	struct kc_error err;
+	cJSON *json = NULL;
+
+	KC_CHECK_INT(kc_buffer_append_string(&wide, "{\"a\": 0"), 0);
+	for (int i = 1; i < KC_JSON_MAX_KEYS; i++)
+		KC_CHECK_INT(kc_buffer_printf(&wide, ", \"%d\": 0", i), 0);
+	KC_CHECK_INT(kc_buffer_append_string(&wide, "}"), 0);
+	KC_CHECK_OK(kc_json_parse(wide.data, wide.length, "wide", &json, &err), err);
+	cJSON_Delete(json);
+	json = NULL;
+	wide.data[--wide.length] = '\0';
+	KC_CHECK_INT(kc_buffer_append_string(&wide, ", \"one more\": 0}"), 0);
+	KC_CHECK_INT(kc_json_parse(wide.data, wide.length, "wide", &json, &err), -EBADMSG);
+	KC_CHECK_CONTAINS(err.text, "more than 4096 keys");
+	KC_CHECK(json == NULL);
+	kc_buffer_release(&wide);
+}
+
 KC_TEST_SUITE(base, KC_LABEL_FAST, KC_TEST(error_never_returns_success),
 	      KC_TEST(buffer_keeps_its_content_at_the_limit),
 	      KC_TEST(excerpt_keeps_head_and_tail_of_any_stream), KC_TEST(digest_matches_fips_180_4),
-	      KC_TEST(json_refuses_what_cjson_lets_through));
+	      KC_TEST(json_refuses_what_cjson_lets_through), KC_TEST(json_bounds_the_keys_of_an_object));

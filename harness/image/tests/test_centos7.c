@@ -67,6 +67,28 @@ static void is_found_again_and_says_that_it_is_emulated(void)
 	KC_CHECK(cJSON_GetArraySize(cJSON_GetObjectItem(again.info, "packages")) > 40);
 }
 
+/* From the kept packages, without any apt-get, and the same to the byte. */
+static void is_rebuilt_from_what_the_store_keeps(void)
+{
+	KC_CLEANUP_IMAGE struct kc_image again = { 0 };
+	struct kc_buffer before = KC_BUFFER_INIT(16u << 20), after = KC_BUFFER_INIT(16u << 20);
+	KC_CLEANUP_FREE char *path = strdup(getenv("PATH"));
+	struct kc_error err = { 0 };
+	char entry[PATH_MAX];
+
+	(void)snprintf(entry, sizeof(entry), "trees/%s", image.key);
+	KC_CHECK_OK(kc_store_manifest(&store, image.key, &before, &err), err);
+	KC_CHECK_OK(kc_tree_remove(store.fd, entry, &err), err);
+	KC_CHECK_INT(setenv("PATH", "/nonexistent", 1), 0);
+	KC_CHECK_OK(kc_image_open(&store, "centos7", &again, &err), err);
+	KC_CHECK_INT(setenv("PATH", path, 1), 0);
+	KC_CHECK_OK(kc_store_manifest(&store, image.key, &after, &err), err);
+	KC_CHECK(before.length > 0);
+	KC_CHECK_STRING(kc_buffer_string(&after), kc_buffer_string(&before));
+	kc_buffer_release(&before);
+	kc_buffer_release(&after);
+}
+
 /* One library of the tree: what it is called and what it defines. */
 struct library {
 	char file[NAME_MAX + 1];
@@ -353,6 +375,7 @@ static void released_volumes_behave_as_on_centos7(void)
 
 KC_TEST_SUITE_WITH(image_centos7, KC_LABEL_SLOW, setup, teardown,
 		   KC_TEST(is_found_again_and_says_that_it_is_emulated),
+		   KC_TEST(is_rebuilt_from_what_the_store_keeps),
 		   KC_TEST(every_library_and_version_that_is_needed_is_there),
 		   KC_TEST(no_version_is_newer_than_centos7_has), KC_TEST(tools_run),
 		   KC_TEST(released_volumes_behave_as_on_centos7));

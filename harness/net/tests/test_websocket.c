@@ -123,91 +123,89 @@ static void refuses_a_request_that_is_not_plain(void)
 	}
 }
 
+static const struct {
+	const char *name, *answer;
+	size_t length;
+	const char *expected; /* the log, or the end of the rule that was broken */
+} answer_rows[] = {
+	{ "right", BYTES(GOOD_ANSWER), "open" },
+	{ "as ttyd writes it", BYTES(ANSWER_START "Upgrade: WebSocket\r\n" CONNECTION ACCEPT PROTOCOL "\r\n"),
+	  "open" },
+	{ "names in any case, space around values",
+	  BYTES(ANSWER_START "UPGRADE:websocket \r\nconnection: \t keep-alive ,  uPGRADE\r\n" ACCEPT PROTOCOL
+			     "Server: x\r\n\r\n"),
+	  "open" },
+	{ "no reason phrase", BYTES("HTTP/1.1 101\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"), "open" },
+	{ "200", BYTES("HTTP/1.1 200 OK\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"),
+	  "not HTTP/1.1 101 (RFC 6455, 4.1)" },
+	{ "1010", BYTES("HTTP/1.1 1010\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"),
+	  "not HTTP/1.1 101 (RFC 6455, 4.1)" },
+	{ "HTTP/1.0", BYTES("HTTP/1.0 101 x\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"),
+	  "not HTTP/1.1 101 (RFC 6455, 4.1)" },
+	{ "another protocol", BYTES("SSH-2.0-x\r\n\r\n"), "not HTTP (RFC 6455, 4.1)" },
+	{ "nothing but an end", BYTES("\r\n\r\n"), "no Upgrade field (RFC 6455, 4.1)" },
+	{ "wrong accept",
+	  BYTES(ANSWER_START UPGRADE CONNECTION
+		"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOO=\r\n" PROTOCOL "\r\n"),
+	  "Sec-WebSocket-Accept does not answer our key (RFC 6455, 4.1)" },
+	{ "accept in another case",
+	  BYTES(ANSWER_START UPGRADE CONNECTION
+		"Sec-WebSocket-Accept: S3PPLMBITXAQ9KYGZZHZRBK+XOO=\r\n" PROTOCOL "\r\n"),
+	  "Sec-WebSocket-Accept does not answer our key (RFC 6455, 4.1)" },
+	{ "accept cut short",
+	  BYTES(ANSWER_START UPGRADE CONNECTION "Sec-WebSocket-Accept: s3pP\r\n" PROTOCOL "\r\n"),
+	  "Sec-WebSocket-Accept does not answer our key (RFC 6455, 4.1)" },
+	{ "no accept", BYTES(ANSWER_START UPGRADE CONNECTION PROTOCOL "\r\n"),
+	  "no Sec-WebSocket-Accept field (RFC 6455, 4.1)" },
+	{ "accept twice", BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT ACCEPT PROTOCOL "\r\n"),
+	  "stands twice (RFC 6455, 11.3)" },
+	{ "no upgrade", BYTES(ANSWER_START CONNECTION ACCEPT PROTOCOL "\r\n"),
+	  "no Upgrade field (RFC 6455, 4.1)" },
+	{ "another upgrade", BYTES(ANSWER_START "Upgrade: h2c\r\n" CONNECTION ACCEPT PROTOCOL "\r\n"),
+	  "Upgrade is not websocket (RFC 6455, 4.1)" },
+	{ "connection without upgrade",
+	  BYTES(ANSWER_START UPGRADE "Connection: close, upgraded\r\n" ACCEPT PROTOCOL "\r\n"),
+	  "Connection does not hold Upgrade (RFC 6455, 4.1)" },
+	{ "no subprotocol", BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT "\r\n"),
+	  "the subprotocol we offered was not taken (RFC 6455, 4.1)" },
+	{ "another subprotocol",
+	  BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Protocol: chat\r\n\r\n"),
+	  "Sec-WebSocket-Protocol is not the one we offered (RFC 6455, 4.1)" },
+	{ "an extension",
+	  BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT PROTOCOL
+		"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+	  "an extension that we did not offer (RFC 6455, 4.1)" },
+	{ "a folded line", BYTES(ANSWER_START "X: a\r\n b\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"),
+	  "a malformed line in the handshake's header (RFC 7230, 3.2)" },
+	{ "a space before the colon",
+	  BYTES(ANSWER_START "Upgrade : websocket\r\n" CONNECTION ACCEPT PROTOCOL "\r\n"),
+	  "a malformed line in the handshake's header (RFC 7230, 3.2)" },
+	{ "a NUL", BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT "X: \0\r\n" PROTOCOL "\r\n"),
+	  "a NUL in the handshake's header (RFC 7230, 3.2)" },
+	{ "half an answer", BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT PROTOCOL "\r"), "" },
+};
+
 static void holds_the_answer_to_the_rules(void)
 {
-	static const struct {
-		const char *name, *answer;
-		size_t length;
-		const char *expected; /* the log, or the end of the rule that was broken */
-	} rows[] = {
-		{ "right", BYTES(GOOD_ANSWER), "open" },
-		{ "as ttyd writes it",
-		  BYTES(ANSWER_START "Upgrade: WebSocket\r\n" CONNECTION ACCEPT PROTOCOL "\r\n"), "open" },
-		{ "names in any case, space around values",
-		  BYTES(ANSWER_START
-			"UPGRADE:websocket \r\nconnection: \t keep-alive ,  uPGRADE\r\n" ACCEPT PROTOCOL
-			"Server: x\r\n\r\n"),
-		  "open" },
-		{ "no reason phrase", BYTES("HTTP/1.1 101\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"),
-		  "open" },
-		{ "200", BYTES("HTTP/1.1 200 OK\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"),
-		  "not HTTP/1.1 101 (RFC 6455, 4.1)" },
-		{ "1010", BYTES("HTTP/1.1 1010\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"),
-		  "not HTTP/1.1 101 (RFC 6455, 4.1)" },
-		{ "HTTP/1.0", BYTES("HTTP/1.0 101 x\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"),
-		  "not HTTP/1.1 101 (RFC 6455, 4.1)" },
-		{ "another protocol", BYTES("SSH-2.0-x\r\n\r\n"), "not HTTP (RFC 6455, 4.1)" },
-		{ "nothing but an end", BYTES("\r\n\r\n"), "no Upgrade field (RFC 6455, 4.1)" },
-		{ "wrong accept",
-		  BYTES(ANSWER_START UPGRADE CONNECTION
-			"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOO=\r\n" PROTOCOL "\r\n"),
-		  "Sec-WebSocket-Accept does not answer our key (RFC 6455, 4.1)" },
-		{ "accept in another case",
-		  BYTES(ANSWER_START UPGRADE CONNECTION
-			"Sec-WebSocket-Accept: S3PPLMBITXAQ9KYGZZHZRBK+XOO=\r\n" PROTOCOL "\r\n"),
-		  "Sec-WebSocket-Accept does not answer our key (RFC 6455, 4.1)" },
-		{ "accept cut short",
-		  BYTES(ANSWER_START UPGRADE CONNECTION "Sec-WebSocket-Accept: s3pP\r\n" PROTOCOL "\r\n"),
-		  "Sec-WebSocket-Accept does not answer our key (RFC 6455, 4.1)" },
-		{ "no accept", BYTES(ANSWER_START UPGRADE CONNECTION PROTOCOL "\r\n"),
-		  "no Sec-WebSocket-Accept field (RFC 6455, 4.1)" },
-		{ "accept twice", BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT ACCEPT PROTOCOL "\r\n"),
-		  "stands twice (RFC 6455, 11.3)" },
-		{ "no upgrade", BYTES(ANSWER_START CONNECTION ACCEPT PROTOCOL "\r\n"),
-		  "no Upgrade field (RFC 6455, 4.1)" },
-		{ "another upgrade", BYTES(ANSWER_START "Upgrade: h2c\r\n" CONNECTION ACCEPT PROTOCOL "\r\n"),
-		  "Upgrade is not websocket (RFC 6455, 4.1)" },
-		{ "connection without upgrade",
-		  BYTES(ANSWER_START UPGRADE "Connection: close, upgraded\r\n" ACCEPT PROTOCOL "\r\n"),
-		  "Connection does not hold Upgrade (RFC 6455, 4.1)" },
-		{ "no subprotocol", BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT "\r\n"),
-		  "the subprotocol we offered was not taken (RFC 6455, 4.1)" },
-		{ "another subprotocol",
-		  BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT "Sec-WebSocket-Protocol: chat\r\n\r\n"),
-		  "Sec-WebSocket-Protocol is not the one we offered (RFC 6455, 4.1)" },
-		{ "an extension",
-		  BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT PROTOCOL
-			"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
-		  "an extension that we did not offer (RFC 6455, 4.1)" },
-		{ "a folded line",
-		  BYTES(ANSWER_START "X: a\r\n b\r\n" UPGRADE CONNECTION ACCEPT PROTOCOL "\r\n"),
-		  "a malformed line in the handshake's header (RFC 7230, 3.2)" },
-		{ "a space before the colon",
-		  BYTES(ANSWER_START "Upgrade : websocket\r\n" CONNECTION ACCEPT PROTOCOL "\r\n"),
-		  "a malformed line in the handshake's header (RFC 7230, 3.2)" },
-		{ "a NUL", BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT "X: \0\r\n" PROTOCOL "\r\n"),
-		  "a NUL in the handshake's header (RFC 7230, 3.2)" },
-		{ "half an answer", BYTES(ANSWER_START UPGRADE CONNECTION ACCEPT PROTOCOL "\r"), "" },
-	};
 	static const size_t pieces[] = { 1, 7, 100000 };
 
-	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(answer_rows); i++) {
 		for (size_t p = 0; p < KC_ARRAY_LENGTH(pieces); p++) {
 			KC_CLEANUP_BUFFER struct kc_buffer log = KC_BUFFER_INIT(4096);
 			struct kc_websocket *websocket = open_websocket();
-			const char *got, *expected = rows[i].expected;
+			const char *got, *expected = answer_rows[i].expected;
 
 			KC_REQUIRE(websocket);
 			drop_output(websocket);
-			feed(websocket, rows[i].answer, rows[i].length, pieces[p], &log);
+			feed(websocket, answer_rows[i].answer, answer_rows[i].length, pieces[p], &log);
 			got = kc_buffer_string(&log);
 			KC_CHECK_MESSAGE(strlen(got) >= strlen(expected) &&
 						 strcmp(got + strlen(got) - strlen(expected), expected) ==
 							 0 &&
 						 (*expected || !*got),
-					 "%s, %zu at once: got \"%s\"", rows[i].name, pieces[p], got);
+					 "%s, %zu at once: got \"%s\"", answer_rows[i].name, pieces[p], got);
 			KC_CHECK_MESSAGE(kc_websocket_output(websocket)->length == 0,
-					 "%s: something was sent", rows[i].name);
+					 "%s: something was sent", answer_rows[i].name);
 			KC_CHECK_INT(kc_websocket_is_open(websocket), strcmp(expected, "open") == 0);
 			kc_websocket_release(&websocket);
 		}
@@ -244,7 +242,7 @@ static void caps_the_header_at_16_kib(void)
 	}
 }
 
-/* 16 bytes that are not ASCII, and a ping hidden in a payload. */
+/* To be hidden where nothing is to be read any more. */
 #define HIDDEN_PING "\x89\x01!"
 #define RULE_LENGTH                                                                                          \
 	"a control frame that is fragmented or over 125 bytes, or a length that is not the shortest form "   \
@@ -358,6 +356,37 @@ static void holds_frames_to_the_rules_in_pieces_of_any_size(void)
 					 pieces[p], kc_buffer_string(&log), frame_rows[i].expected);
 			kc_websocket_release(&websocket);
 		}
+	}
+}
+
+/* Whatever a server sends, it is told the same way however it is cut, and nothing breaks. */
+static void treats_any_bytes_alike_in_any_pieces(void)
+{
+	static const unsigned char likely[] = { 0x81, 0x82, 0x89, 0x8a, 0x88, 0x01,
+						0x80, 0x00, 0x02, 0x03, 0xe8, 'a' };
+	uint32_t random = 1;
+
+	for (int round = 0; round < 3000; round++) {
+		KC_CLEANUP_BUFFER struct kc_buffer whole = KC_BUFFER_INIT(65536);
+		KC_CLEANUP_BUFFER struct kc_buffer cut = KC_BUFFER_INIT(65536);
+		struct kc_websocket *first = open_websocket(), *second = open_websocket();
+		char bytes[40];
+
+		KC_REQUIRE(first && second);
+		for (size_t i = 0; i < sizeof(bytes); i++) {
+			random = random * 1664525u + 1013904223u;
+			bytes[i] =
+				(char)(random >> 30 ? likely[(random >> 16) % sizeof(likely)] : random >> 16);
+		}
+		feed(first, BYTES(GOOD_ANSWER), 100000, &whole);
+		feed(second, BYTES(GOOD_ANSWER), 100000, &cut);
+		feed(first, bytes, sizeof(bytes), sizeof(bytes), &whole);
+		feed(second, bytes, sizeof(bytes), 1, &cut);
+		KC_CHECK_MESSAGE(whole.length == cut.length && memcmp(whole.data, cut.data, cut.length) == 0,
+				 "round %d: \"%s\" whole, \"%s\" cut", round, kc_buffer_string(&whole),
+				 kc_buffer_string(&cut));
+		kc_websocket_release(&first);
+		kc_websocket_release(&second);
 	}
 }
 
@@ -541,6 +570,7 @@ static void fails_without_entropy(void)
 KC_TEST_SUITE(websocket, KC_LABEL_FAST, KC_TEST(sends_the_request_of_the_rfc),
 	      KC_TEST(refuses_a_request_that_is_not_plain), KC_TEST(holds_the_answer_to_the_rules),
 	      KC_TEST(caps_the_header_at_16_kib), KC_TEST(holds_frames_to_the_rules_in_pieces_of_any_size),
+	      KC_TEST(treats_any_bytes_alike_in_any_pieces),
 	      KC_TEST(accepts_frames_that_come_with_the_answer), KC_TEST(knows_the_close_codes),
 	      KC_TEST(answers_only_closes_and_masks_what_it_sends),
 	      KC_TEST(sends_frames_of_every_length_form),

@@ -107,15 +107,16 @@ FAKE(prints_garbage)
 	kc_result_pass(result);
 }
 
-/* Whatever pipe it can find but its own output gets `length` bytes. */
+/* Whatever pipe of this program it can find but its own output gets `length` bytes. All of ours are close-on-exec; one that
+ * is not was inherited from whoever runs the tests. */
 static void spoil_pipes(const char *bytes, size_t length)
 {
 	for (int fd = 3; fd < 256; fd++) {
 		struct stat status;
 		int flags = fcntl(fd, F_GETFL);
 
-		if (flags < 0 || (flags & O_ACCMODE) != O_WRONLY || fstat(fd, &status) < 0 ||
-		    !S_ISFIFO(status.st_mode))
+		if (flags < 0 || fcntl(fd, F_GETFD) != FD_CLOEXEC || (flags & O_ACCMODE) != O_WRONLY ||
+		    fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))
 			continue;
 		if (kc_fd_write_all(fd, bytes, length) < 0)
 			_exit(9);

@@ -42,6 +42,7 @@ static int is_told(int signal_number)
 	(void)raise(signal_number);
 	if (kc_signals_check(&err) != -EINTR || kc_signals_caught() != signal_number)
 		return 3;
+	/* Looking must not consume it. NOLINTNEXTLINE(misc-redundant-expression) */
 	if (!is_readable(kc_signals_fd()) || !is_readable(kc_signals_fd()))
 		return 4;
 	(void)raise(SIGHUP); /* at once: as good as the same */
