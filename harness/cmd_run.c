@@ -60,6 +60,7 @@ static int open_inputs(struct run *run, struct kc_error *err)
 	struct kc_waiting waiting = { .is_tty = is_terminal(), .quiet = run->options->quiet };
 	const struct kc_inputs_request request = { .image = run->options->operand,
 						   .volume = run->options->volume,
+						   .plan_only = run->options->list,
 						   .progress = kc_waiting_download,
 						   .listener = kc_waiting_work,
 						   .context = &waiting };
@@ -78,6 +79,7 @@ static int make_plan(struct run *run, struct kc_error *err)
 						 .tables = kc_case_tables,
 						 .lists = lists,
 						 .list_count = KC_ARRAY_LENGTH(lists),
+						 .has_wheel = run->inputs.has_wheel,
 						 .timeout_ms = run->options->timeout_ms };
 	int status = kc_plan_make(&run->plan, &request, err);
 
@@ -213,7 +215,9 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
 		*ret_exit = KC_EXIT_PASSED;
 		return print_plan(run, err);
 	}
-	status = make_reproduce(run, err);
+	status = kc_inputs_probe(&run->inputs, err);
+	if (status == 0)
+		status = make_reproduce(run, err);
 	if (status == 0)
 		status = kc_scratch_make(&run->scratch, run->options->keep, err);
 	if (status < 0)

@@ -20,6 +20,7 @@
 #include "sandbox/internal.h"
 #include "sandbox/seccomp.h"
 #include "sys/fd.h"
+#include "sys/identity.h"
 #include "sys/time.h"
 
 /* What one program may use. A session's kernel runner needs a tenth of it. */
@@ -270,7 +271,7 @@ static int write_proc(pid_t pid, const char *file, const char *text)
 /* Root inside is an unprivileged id outside: the caller's own, or as root the one that owns the store's trees. */
 static int map_ids(const struct kc_sandbox *sandbox)
 {
-	bool privileged = geteuid() == 0;
+	bool privileged = kc_identity_commands(sandbox->id);
 	char users[64], groups[64];
 	int status = 0;
 
