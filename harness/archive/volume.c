@@ -221,6 +221,7 @@ static int unpack(void *context, int tree_fd, struct kc_buffer *manifest, struct
 static int open_archive(struct kc_store *store, int fd, struct kc_volume *volume, struct kc_error *err)
 {
 	struct unpacking unpacking = { .volume = volume, .fd = fd };
+	const char *base;
 	int status = 0;
 
 	if (volume->kind == KC_VOLUME_WHEEL)
@@ -229,10 +230,9 @@ static int open_archive(struct kc_store *store, int fd, struct kc_volume *volume
 		status = hash_archive(&unpacking, volume->sha256, err);
 	if (status < 0)
 		return status;
-	(void)snprintf(volume->name, sizeof(volume->name), "%s",
-		       volume->wheel.volume_name[0] ? volume->wheel.volume_name
-		       : strrchr(volume->path, '/') ? strrchr(volume->path, '/') + 1
-						    : volume->path);
+	base = strrchr(volume->path, '/');
+	base = volume->wheel.volume_name[0] ? volume->wheel.volume_name : base ? base + 1 : volume->path;
+	(void)snprintf(volume->name, sizeof(volume->name), "%.*s", NAME_MAX, base);
 	(void)kc_volume_name_parse(volume->name, volume->distro, volume->arch); /* "" says that it did not */
 	(void)snprintf(volume->key, sizeof(volume->key), "volume-%s", volume->sha256);
 	status = kc_store_get(store, volume->key, unpack, &unpacking, volume->tree, NULL, err);
