@@ -37,6 +37,7 @@ struct run {
 	struct kc_report_case opening; /* what reports hold until the cases are known */
 	char opening_class[128];
 	struct kc_report_run opening_run;
+	struct kc_report_run told; /* reports borrow it until they are closed */
 	struct kc_tally tally;
 };
 
@@ -180,14 +181,14 @@ static int run_plan(struct run *run, struct kc_error *err)
 						.context = &context,
 						.reports = run->reports,
 						.report_count = run->report_count };
-	const struct kc_report_run told = { .suite = run->options->operand,
+
+	run->told = (struct kc_report_run){ .suite = run->options->operand,
 					    .cases = run->plan.cases,
 					    .case_count = run->plan.count,
 					    .facts = run->inputs.facts,
 					    .fact_count = run->inputs.fact_count,
 					    .reproduce = kc_buffer_string(&run->reproduce) };
-
-	return kc_scheduler_run(&scheduler, &run->plan, &told, &run->tally, err);
+	return kc_scheduler_run(&scheduler, &run->plan, &run->told, &run->tally, err);
 }
 
 static int judge(const struct kc_tally *tally, enum kc_exit *ret_exit, struct kc_error *err)

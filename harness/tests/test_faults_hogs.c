@@ -83,7 +83,7 @@ static const struct hog hogs[] = {
 	{ "more processes than there may be",
 	  "i=0; while [ $i -lt 1500 ]; do sleep 600 & i=$((i + 1)); done; echo all of them", 20000,
 	  KC_END_EXITED, KC_END_EXITED, 2, 2, "fork" },
-	{ "memory hog", "exec perl -e '$x = \"x\" x (3 << 30); print \"got it\"'", 60000,
+	{ "memory hog", "exec perl -e '$x = \"x\" x shift; print \"got it\"' 9663676416", 60000,
 	  KC_END_OUT_OF_MEMORY, KC_END_EXITED, 9, 1, NULL },
 	{ "two gigabytes of output", "yes 0123456789abcdef | head -c 2147483648; echo last", 60000,
 	  KC_END_EXITED, KC_END_EXITED, 0, 0, "bytes left out" },

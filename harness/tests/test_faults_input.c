@@ -472,10 +472,7 @@ static void without_a_network_a_run_says_so(void)
 {
 	const char *words[] = { "run", "centos7", "--volume", "pypi:backend.ai-krunner-static-gnu", NULL };
 
-	if (geteuid() != 0)
-		KC_SKIP("a network namespace without root would need a user namespace, and change who we "
-			"are");
-	run_and_check(words, KC_EXIT_NOT_RUN, "krunner-compat: ", no_network);
+	run_and_check(words, KC_EXIT_NOT_RUN, "krunner-compat: get `", no_network);
 }
 
 KC_TEST_SUITE_WITH(faults_input, KC_LABEL_SLOW, setup, teardown,
