@@ -13,6 +13,7 @@
 #include "output.h"
 #include "reports/console.h"
 #include "reports/junit.h"
+#include "reports/text.h"
 #include "run/inputs.h"
 #include "run/plan.h"
 #include "run/scheduler.h"
@@ -106,32 +107,22 @@ static int print_plan(const struct run *run, struct kc_error *err)
 	return kc_output_write(&text, err);
 }
 
-/* Appends " WORD", quoted for a shell where it has to be. */
-static int append_word(struct kc_buffer *command, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "@%+=:,./_-";
-	int status = kc_buffer_append_string(command, " ");
-
-	if (status < 0 || (*word && word[strspn(word, plain)] == '\0'))
-		return status < 0 ? status : kc_buffer_append_string(command, word);
-	status = kc_buffer_append_string(command, "'");
-	for (; status == 0 && *word; word++)
-		status = *word == '\'' ? kc_buffer_append_string(command, "'\\''")
-				       : kc_buffer_append(command, word, 1);
-	return status < 0 ? status : kc_buffer_append_string(command, "'");
-}
-
+/* What was asked for, or, where that was left to us, the very release that was taken. */
 static int make_reproduce(struct run *run, struct kc_error *err)
 {
-	const char *words[] = { "run", run->options->operand, "--volume", run->options->volume };
-	size_t count = run->options->volume ? 4 : 2;
-	int status;
+	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
+	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)];
+	const char *const words[] = { "krunner-compat", "run", run->options->operand, "--volume",
+				      run->options->volume ? run->options->volume : release };
+	int status = 0;
 
+	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);
 	kc_buffer_init(&run->reproduce, LIST_LIMIT);
-	status = kc_buffer_append_string(&run->reproduce, "krunner-compat");
-	for (size_t i = 0; status == 0 && i < count; i++)
-		status = append_word(&run->reproduce, words[i]);
+	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(words); i++) {
+		status = i ? kc_buffer_append_string(&run->reproduce, " ") : 0;
+		if (status == 0)
+			status = kc_text_append_word(&run->reproduce, words[i]);
+	}
 	return status < 0 ? kc_error_errno(err, status, "write down the command line") : 0;
 }
 
