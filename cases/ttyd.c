@@ -82,13 +82,47 @@ static void report_client(const struct kc_keepalive_client_report *client, struc
 	if (client->command_ok)
 		measurement(result, client->name, "command", client->command_ms);
 	measurement(result, client->name, "measurement-late", keepalive->late_ms);
-	if (keepalive->verdict == KC_KEEPALIVE_FAIL)
-		kc_result_fail(result, keepalive->expected, keepalive->got,
-			       "the %s client: expected %s, got %s%s%s", client->name, keepalive->expected,
+}
+
+/* Adds "CLIENT: TEXT" to a list. What does not fit is cut: the properties have all of it. */
+static void add_part(char *list, size_t size, const char *client, const char *text)
+{
+	size_t used = strlen(list);
+
+	if (used)
+		used += (size_t)snprintf(list + used, size - used, "; ");
+	if (used < size)
+		(void)snprintf(list + used, size - used, "%s: %s", client, text);
+}
+
+/* Every client that failed is named, and a client that could not be judged takes nothing away from one that failed. */
+static void judge_clients(const struct kc_keepalive_report *report, struct kc_result *result)
+{
+	char message[2048] = "", expected[1024] = "", got[1024] = "", unclear[1024] = "";
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct kc_keepalive_client_report *client = &report->clients[i];
+		const struct kc_keepalive *keepalive = &client->keepalive;
+		char part[512];
+
+		if (keepalive->verdict == KC_KEEPALIVE_PASS)
+			continue;
+		if (keepalive->verdict != KC_KEEPALIVE_FAIL) {
+			add_part(unclear, sizeof(unclear), client->name, keepalive->got);
+			continue;
+		}
+		(void)snprintf(part, sizeof(part), "expected %s, got %s%s%s", keepalive->expected,
 			       keepalive->got, client->protocol_error[0] ? "; " : "", client->protocol_error);
-	else if (keepalive->verdict != KC_KEEPALIVE_PASS)
-		kc_result_broken(result, "the %s client: this machine was too busy to tell: %s", client->name,
-				 keepalive->got);
+		add_part(message, sizeof(message), client->name, part);
+		add_part(expected, sizeof(expected), client->name, keepalive->expected);
+		add_part(got, sizeof(got), client->name, keepalive->got);
+	}
+	if (*message)
+		kc_result_fail(result, expected, got, "ttyd's clients: %s", message);
+	else if (*unclear)
+		kc_result_broken(result, "this machine was too busy to tell: %s", unclear);
+	else
+		kc_result_pass(result);
 }
 
 static int is_alive(void *context, struct kc_error *err)
@@ -145,9 +179,9 @@ static void measure(struct kc_sandbox *sandbox, struct kc_case_context *context,
 		judge_end(sandbox, context, &err, result);
 		return;
 	}
-	kc_result_pass(result);
 	for (size_t i = 0; i < report.count; i++)
 		report_client(&report.clients[i], result);
+	judge_clients(&report, result);
 }
 
 /* ttyd as the agent starts it (PyPI package backend.ai-kernel, intrinsic.py): a build that wants another option to let the
