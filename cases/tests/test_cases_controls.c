@@ -481,6 +481,13 @@ static void a_ttyd_that_ends_is_noticed_at_once(void)
 		  .changes = { PROGRAM("bin/ttyd", "#!/bin/sh\nexit 0\n") },
 		  .patterns = { "ttyd.keepalive" },
 		  .findings = { { "ttyd.keepalive", "ended by itself", KC_FAIL } } },
+		/* It would wait for a reader of its log instead, and seem to run. */
+		{ .name = "ttyd that says much and exits",
+		  .changes = { PROGRAM("bin/ttyd",
+				       "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8 9; do head -c 40000 /dev/zero | "
+				       "tr '\\0' x >&2; done\necho its last words >&2\nexit 0\n") },
+		  .patterns = { "ttyd.keepalive" },
+		  .findings = { { "ttyd.keepalive", "its last words", KC_FAIL } } },
 		{ .name = "ttyd that crashes",
 		  .changes = { PROGRAM("bin/ttyd", "#!/bin/sh\nkill -SEGV $$\n") },
 		  .patterns = { "ttyd.keepalive", "ttyd.version" },
