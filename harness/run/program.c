@@ -145,10 +145,20 @@ void kc_program_show(const struct kc_program *program, struct kc_result *result)
 	kc_result_output(result, kc_buffer_string(printed), printed->length);
 }
 
-/* How it ended, in words: "exit status 1", "killed by signal 11 (Segmentation fault)". */
-static void describe_end(const struct kc_sandbox_outcome *outcome, int64_t timeout_ms, char *ret_text,
-			 size_t size)
+/* How messages call it: "bin/python" for a program of the volume. */
+static const char *shown_name(const struct kc_program *program)
 {
+	static const char below[] = KC_VOLUME_MOUNT_POINT "/";
+	size_t length = sizeof(below) - 1;
+
+	return strncmp(program->argv[0], below, length) == 0 ? program->argv[0] + length : program->argv[0];
+}
+
+/* How it ended, in words: "exit status 1", "killed by signal 11 (Segmentation fault)". */
+static void describe_end(const struct kc_program *program, int64_t timeout_ms, char *ret_text, size_t size)
+{
+	const struct kc_sandbox_outcome *outcome = &program->outcome;
+
 	switch (outcome->end) {
 	case KC_END_EXITED:
 		(void)snprintf(ret_text, size, "exit status %d", outcome->status);
@@ -158,7 +168,8 @@ static void describe_end(const struct kc_sandbox_outcome *outcome, int64_t timeo
 			       strsignal(outcome->status));
 		return;
 	case KC_END_NOT_STARTED:
-		(void)snprintf(ret_text, size, "not started: %s", strerror(outcome->status));
+		(void)snprintf(ret_text, size, "%s cannot be started: %s", shown_name(program),
+			       strerror(outcome->status));
 		return;
 	case KC_END_TIMEOUT:
 		(void)snprintf(ret_text, size, "not done within %.1f s", (double)timeout_ms / 1000);
@@ -186,43 +197,65 @@ static size_t last_line(const char *text, const char **ret_line)
 	return end - start;
 }
 
-/* The policy's plain words for what the program printed, where it has any. */
-static bool explain(const struct kc_program *program, const struct kc_case_context *context,
+/* The policy's plain words for how it ended, where it has any. `end` is all that one that never ran has to show. */
+static bool explain(const struct kc_program *program, const struct kc_case_context *context, const char *end,
 		    struct kc_policy_explanation *ret_explanation)
 {
 	const struct kc_sandbox_outcome *outcome = &program->outcome;
-	const struct kc_policy_evidence evidence = { .output = kc_buffer_string(&program->errors),
-						     .length = program->errors.length,
-						     .signal = outcome->end == KC_END_KILLED ? outcome->status
-											     : 0,
-						     .image = context->image->name };
+	const struct kc_image *image = context->image;
+	bool never_ran = outcome->end == KC_END_NOT_STARTED;
+	struct kc_policy_ceiling ceilings[16];
+	size_t count = 0;
+	const struct kc_policy_evidence evidence = {
+		.output = never_ran ? end : kc_buffer_string(&program->errors),
+		.length = never_ran ? strlen(end) : program->errors.length,
+		.signal = outcome->end == KC_END_KILLED ? outcome->status : 0,
+		.image = image->name,
+		.ceilings = ceilings,
+		.ceiling_count = image->ceiling_count < KC_ARRAY_LENGTH(ceilings) ? image->ceiling_count
+										  : KC_ARRAY_LENGTH(ceilings),
+	};
 
+	for (; count < evidence.ceiling_count; count++)
+		ceilings[count] = (struct kc_policy_ceiling){ .prefix = image->ceilings[count].prefix,
+							      .version = image->ceilings[count].version };
 	return kc_policy_explain(context->policy, &evidence, ret_explanation) > 0;
+}
+
+/* The message is the cause alone, without what was asked, where one cause has many effects: cases with the same message are
+ * shown together. */
+static void report_failure(const struct kc_program *program, const struct kc_case_context *context,
+			   const char *what, struct kc_result *result)
+{
+	struct kc_policy_explanation explanation;
+	char end[320], got[768];
+	const char *line;
+	size_t length = last_line(kc_buffer_string(&program->errors), &line);
+
+	describe_end(program, context->timeout_ms, end, sizeof(end));
+	(void)snprintf(got, sizeof(got), "%s%s%.*s", end, length ? ": " : "",
+		       (int)(length < 300 ? length : 300), line);
+	if (program->outcome.end == KC_END_TIMEOUT) {
+		/* Nobody knows what it would have done with more time, or on a machine with less to do. */
+		kc_result_broken(result, "%s: %s; this machine may be too busy", what, end);
+	} else if (explain(program, context, end, &explanation)) {
+		kc_result_fail(result, "exit status 0", got, "%s", explanation.cause);
+		kc_result_hint(result, "%s", explanation.hint);
+	} else if (program->outcome.end == KC_END_NOT_STARTED) {
+		kc_result_fail(result, "exit status 0", got, "%s", end);
+	} else {
+		kc_result_fail(result, "exit status 0", got, "%s: %s", what, got);
+	}
 }
 
 bool kc_program_succeeded(const struct kc_program *program, const struct kc_case_context *context,
 			  const char *what, struct kc_result *result)
 {
-	struct kc_policy_explanation explanation;
-	char end[160], got[512];
-	const char *line;
-	size_t length;
-
 	kc_program_show(program, result);
 	if (program->outcome.leftovers)
 		kc_result_property(result, "processes-left-behind", "%u", program->outcome.leftovers);
 	if (program->outcome.end == KC_END_EXITED && program->outcome.status == 0)
 		return true;
-	describe_end(&program->outcome, context->timeout_ms, end, sizeof(end));
-	length = last_line(kc_buffer_string(&program->errors), &line);
-	(void)snprintf(got, sizeof(got), "%s%s%.*s", end, length ? ": " : "",
-		       (int)(length < 300 ? length : 300), line);
-	if (explain(program, context, &explanation)) {
-		/* The cause alone: cases that fail for the same one are shown together. */
-		kc_result_fail(result, "exit status 0", got, "%s", explanation.cause);
-		kc_result_hint(result, "%s", explanation.hint);
-	} else {
-		kc_result_fail(result, "exit status 0", got, "%s: %s", what, got);
-	}
+	report_failure(program, context, what, result);
 	return false;
 }

@@ -65,7 +65,7 @@ int kc_program_run(const struct kc_case_context *context, const char *const argv
 void kc_program_show(const struct kc_program *program, struct kc_result *result);
 
 /* True if the program exited with 0. Otherwise reports FAIL into `result`: how it ended, the explanation that the policy has
- * for what it printed, and its last lines. `what` says what was asked of it ("import zmq"). */
+ * for what it printed, and its last lines; or BROKEN, if it ran out of time. `what` says what was asked of it ("import zmq"). */
 bool kc_program_succeeded(const struct kc_program *program, const struct kc_case_context *context,
 			  const char *what, struct kc_result *result);
 
