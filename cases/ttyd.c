@@ -82,52 +82,99 @@ static void report_client(const struct kc_keepalive_client_report *client, struc
 	if (client->command_ok)
 		measurement(result, client->name, "command", client->command_ms);
 	measurement(result, client->name, "measurement-late", keepalive->late_ms);
-	if (keepalive->verdict == KC_KEEPALIVE_FAIL)
-		kc_result_fail(result, keepalive->expected, keepalive->got,
-			       "the %s client: expected %s, got %s%s%s", client->name, keepalive->expected,
-			       keepalive->got, client->protocol_error[0] ? "; " : "", client->protocol_error);
-	else if (keepalive->verdict != KC_KEEPALIVE_PASS)
-		kc_result_broken(result, "the %s client: this machine was too busy to tell: %s", client->name,
-				 keepalive->got);
 }
 
+/* Adds "CLIENT: TEXT" to a list. What does not fit is cut: the properties have all of it. */
+static void add_part(char *list, size_t size, const char *client, const char *text)
+{
+	size_t used = strlen(list);
+
+	if (used)
+		used += (size_t)snprintf(list + used, size - used, "; ");
+	if (used < size)
+		(void)snprintf(list + used, size - used, "%s: %s", client, text);
+}
+
+/* Every client that failed is named, and a client that could not be judged takes nothing away from one that failed. */
+static void judge_clients(const struct kc_keepalive_report *report, struct kc_result *result)
+{
+	char message[2048] = "", expected[1024] = "", got[1024] = "", unclear[1024] = "";
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct kc_keepalive_client_report *client = &report->clients[i];
+		const struct kc_keepalive *keepalive = &client->keepalive;
+		char part[512];
+
+		if (keepalive->verdict == KC_KEEPALIVE_PASS)
+			continue;
+		if (keepalive->verdict != KC_KEEPALIVE_FAIL) {
+			add_part(unclear, sizeof(unclear), client->name, keepalive->got);
+			continue;
+		}
+		(void)snprintf(part, sizeof(part), "expected %s, got %s%s%s", keepalive->expected,
+			       keepalive->got, client->protocol_error[0] ? "; " : "", client->protocol_error);
+		add_part(message, sizeof(message), client->name, part);
+		add_part(expected, sizeof(expected), client->name, keepalive->expected);
+		add_part(got, sizeof(got), client->name, keepalive->got);
+	}
+	if (*message)
+		kc_result_fail(result, expected, got, "ttyd's clients: %s", message);
+	else if (*unclear)
+		kc_result_broken(result, "this machine was too busy to tell: %s", unclear);
+	else
+		kc_result_pass(result);
+}
+
+/* Between the turns of the measurement. */
 static int is_alive(void *context, struct kc_error *err)
 {
-	const struct kc_sandbox *sandbox = context;
+	struct kc_program *program = context;
 
-	return kc_sandbox_is_running(sandbox) ? 0 : kc_error_set(err, ECHILD, "ttyd has ended");
+	kc_program_drain(program);
+	return kc_sandbox_is_running(program->sandbox) ? 0 : kc_error_set(err, ECHILD, "ttyd has ended");
+}
+
+/* Its log, which is all that it says about a connection. */
+static void show_log(struct kc_program *program, struct kc_case_context *context, struct kc_result *result)
+{
+	struct kc_error err = { 0 };
+
+	if (kc_program_gather(context, program, &err) < 0)
+		kc_result_broken_by(result, &err);
+	else
+		kc_program_show(program, result);
 }
 
 /* Why the measurement could not go on: a ttyd that died or never listened is the volume's failure, anything else is ours. */
-static void judge_end(struct kc_sandbox *sandbox, struct kc_case_context *context,
+static void judge_end(struct kc_program *program, struct kc_case_context *context,
 		      const struct kc_error *cause, struct kc_result *result)
 {
-	KC_CLEANUP_PROGRAM struct kc_program program = { 0 };
 	struct kc_error err = { 0 };
 
-	if (kc_sandbox_is_running(sandbox)) {
+	if (kc_sandbox_is_running(program->sandbox)) {
 		if (cause->code == -ECONNREFUSED)
 			kc_result_fail(result, "ttyd accepts connections", "connection refused",
 				       "ttyd runs and does not listen on port %d", PORT);
 		else
 			kc_result_broken_by(result, cause);
+		show_log(program, context, result);
 		return;
 	}
-	if (kc_program_finish(context, sandbox, &program, &err) < 0)
+	if (kc_program_finish(context, program, &err) < 0)
 		kc_result_broken_by(result, &err);
-	else if (kc_program_succeeded(&program, context, "ttyd", result))
+	else if (kc_program_succeeded(program, context, "ttyd", result))
 		kc_result_fail(result, "ttyd runs until it is ended", "it ended by itself",
 			       "ttyd: ended by itself");
 }
 
-static void measure(struct kc_sandbox *sandbox, struct kc_case_context *context, struct kc_result *result)
+static void measure(struct kc_program *program, struct kc_case_context *context, struct kc_result *result)
 {
 	struct kc_keepalive_client table[KC_ARRAY_LENGTH(clients)];
 	struct kc_keepalive_options options = { .clients = table,
 						.count = KC_ARRAY_LENGTH(clients),
 						.deadline_ms = context->deadline_ms,
 						.check = is_alive,
-						.check_context = sandbox };
+						.check_context = program };
 	struct kc_keepalive_report report;
 	struct kc_error err = { 0 };
 	int status;
@@ -135,19 +182,20 @@ static void measure(struct kc_sandbox *sandbox, struct kc_case_context *context,
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(clients); i++)
 		table[i] = (struct kc_keepalive_client){ .name = clients[i].name,
 							 .policy = clients[i].policy,
-							 .fd = kc_sandbox_take_socket(sandbox),
+							 .fd = kc_sandbox_take_socket(program->sandbox),
 							 .port = PORT };
 	take_windows(context->policy, &options.windows);
 	status = kc_keepalive_run(&options, &report, &err);
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(clients); i++)
 		kc_fd_close(&table[i].fd);
 	if (status < 0) {
-		judge_end(sandbox, context, &err, result);
+		judge_end(program, context, &err, result);
 		return;
 	}
-	kc_result_pass(result);
 	for (size_t i = 0; i < report.count; i++)
 		report_client(&report.clients[i], result);
+	judge_clients(&report, result);
+	show_log(program, context, result);
 }
 
 /* ttyd as the agent starts it (PyPI package backend.ai-kernel, intrinsic.py): a build that wants another option to let the
@@ -155,19 +203,18 @@ static void measure(struct kc_sandbox *sandbox, struct kc_case_context *context,
 static void keepalive(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
 {
 	static const char *const argv[] = { TTYD, "-p", "7681", "/bin/bash", NULL };
-	KC_CLEANUP(kc_sandbox_release)
-	struct kc_sandbox *sandbox = kc_program_sandbox(context, argv, kc_environment_plain);
+	KC_CLEANUP_PROGRAM struct kc_program program = { 0 };
 	struct kc_error err = { 0 };
 
-	if (!sandbox) {
-		kc_result_broken(result, "make a sandbox: %s", strerror(ENOMEM));
+	if (kc_program_prepare(context, argv, kc_environment_plain, &program, &err) < 0) {
+		kc_result_broken_by(result, &err);
 		return;
 	}
-	kc_sandbox_set_sockets(sandbox, KC_ARRAY_LENGTH(clients));
-	if (kc_sandbox_start(sandbox, &err) < 0)
+	kc_sandbox_set_sockets(program.sandbox, KC_ARRAY_LENGTH(clients));
+	if (kc_program_start(&program, &err) < 0)
 		kc_result_broken_by(result, &err);
 	else
-		measure(sandbox, context, result);
+		measure(&program, context, result);
 }
 
 static const struct kc_case cases[] = {

@@ -53,6 +53,8 @@ void kc_result_release(struct kc_result *result)
 
 static void set_out_of_memory(struct kc_result *result)
 {
+	if (result->verdict == KC_FAIL && result->message)
+		return; /* what is known of the volume stays known */
 	result->verdict = KC_BROKEN;
 	free_text(&result->message);
 	result->message = out_of_memory;
@@ -123,6 +125,8 @@ void kc_result_broken(struct kc_result *result, const char *format, ...)
 {
 	va_list arguments;
 
+	if (result->verdict == KC_FAIL)
+		return;
 	result->verdict = KC_BROKEN;
 	va_start(arguments, format);
 	set_line(result, &result->message, format, arguments);
@@ -132,7 +136,7 @@ void kc_result_broken(struct kc_result *result, const char *format, ...)
 void kc_result_broken_by(struct kc_result *result, const struct kc_error *err)
 {
 	kc_result_broken(result, "%s", err->text);
-	if (err->hint[0])
+	if (err->hint[0] && result->verdict == KC_BROKEN)
 		kc_result_hint(result, "%s", err->hint);
 }
 

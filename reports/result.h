@@ -43,7 +43,8 @@ struct kc_result {
 void kc_result_init(struct kc_result *result);
 void kc_result_release(struct kc_result *result);
 
-/* The verdict. The last one wins, but nothing turns a FAIL or an explicit BROKEN into a PASS or a SKIP. */
+/* The verdict. The last one wins, but nothing except another FAIL replaces a FAIL, and nothing turns an explicit BROKEN into a
+ * PASS or a SKIP. */
 void kc_result_pass(struct kc_result *result);
 void kc_result_fail(struct kc_result *result, const char *expected, const char *got, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

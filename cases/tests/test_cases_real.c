@@ -39,6 +39,7 @@ static const struct {
 					.bytes = "#!/opt/backend.ai/bin/python\n"
 						 "import signal, socket\n"
 						 "server = socket.create_server(('127.0.0.1', 7681))\n"
+						 "print('listens and does no more', flush=True)\n"
 						 "signal.pause()\n" } },
 	[NEVER_LISTENS] = { .words = only_keepalive,
 			    .change = { .kind = KC_VOLUME_WRITE,
@@ -163,9 +164,10 @@ static void ttyd_that_does_not_serve_fails_within_its_limits(void)
 	static const struct {
 		enum waiting which;
 		const char *text;
+		const char *log;
 	} rows[] = {
-		{ NEVER_LISTENS, "ttyd runs and does not listen on port 7681" },
-		{ NEVER_ANSWERS, "no whole handshake within its time limit" },
+		{ NEVER_LISTENS, "ttyd runs and does not listen on port 7681", "" },
+		{ NEVER_ANSWERS, "no whole handshake within its time limit", "listens and does no more" },
 	};
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
@@ -180,6 +182,7 @@ static void ttyd_that_does_not_serve_fails_within_its_limits(void)
 		KC_CHECK_INT(checked->status, KC_EXIT_FAILED);
 		KC_CHECK_INT(kc_checked_verdict(testcase), KC_FAIL);
 		KC_CHECK_CONTAINS(said, rows[i].text);
+		KC_CHECK_CONTAINS(said, rows[i].log);
 	}
 }
 
@@ -194,7 +197,11 @@ static void stock_ttyd_of_1_0_0_fails_the_keepalive(void)
 	kc_checked_say(testcase, said, sizeof(said));
 	KC_CHECK_INT(runs[STOCK_TTYD].status, KC_EXIT_FAILED);
 	KC_CHECK_INT(kc_checked_verdict(testcase), KC_FAIL);
-	KC_CHECK_CONTAINS(said, "ping");
+	/* Both clients are wronged, and one does not hide the other. */
+	KC_CHECK_CONTAINS(said, "silent: expected ");
+	KC_CHECK_CONTAINS(said, "got hung up 2");
+	KC_CHECK_CONTAINS(said, "answering: expected ");
+	KC_CHECK_CONTAINS(said, "got ping 1 came ");
 	is_about(kc_checked_number(testcase, "answering-ping-1-after-seconds"), 5, "ping");
 	is_about(kc_checked_number(testcase, "silent-hangup-after-seconds"), 25, "hangup");
 }

@@ -217,6 +217,28 @@ static int read_info(struct kc_image *image, const struct kc_buffer *text, struc
 	return status;
 }
 
+/* Taken from the definition, which the image's digest covers: what is stored of an image need not have them. */
+static int take_ceilings(const struct opening *opening)
+{
+	const struct kc_image_source *source = opening->source;
+	struct kc_image *image = opening->image;
+	cJSON *object = cJSON_AddObjectToObject(image->info, "ceilings");
+
+	image->ceilings = calloc(source->ceiling_count + 1, sizeof(*image->ceilings));
+	if (!object || !image->ceilings)
+		return kc_error_errno(opening->err, ENOMEM, "describe the image");
+	for (size_t i = 0; i < source->ceiling_count; i++) {
+		const cJSON *item = cJSON_AddStringToObject(object, source->ceilings[i].prefix,
+							    source->ceilings[i].version);
+
+		if (!item)
+			return kc_error_errno(opening->err, ENOMEM, "describe the image");
+		image->ceilings[image->ceiling_count++] =
+			(struct kc_elf_ceiling){ .prefix = item->string, .version = item->valuestring };
+	}
+	return 0;
+}
+
 static int get_tree(struct opening *opening)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer info = KC_BUFFER_INIT(INFO_LIMIT);
@@ -225,7 +247,9 @@ static int get_tree(struct opening *opening)
 	if (status == 0)
 		status = kc_store_get(opening->store, opening->image->key, build, opening,
 				      opening->image->tree, &info, opening->err);
-	return status < 0 ? status : read_info(opening->image, &info, opening->err);
+	if (status == 0)
+		status = read_info(opening->image, &info, opening->err);
+	return status < 0 ? status : take_ceilings(opening);
 }
 
 /* Without a lock of packages, or one whose packages cannot be had any more. */
@@ -297,5 +321,6 @@ int kc_image_open(struct kc_store *store, const char *name, struct kc_image *ret
 void kc_image_release(struct kc_image *image)
 {
 	cJSON_Delete(image->info);
+	free(image->ceilings);
 	*image = (struct kc_image){ 0 };
 }

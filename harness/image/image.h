@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "elf/clamp.h"
 
 struct kc_image {
 	char tree[PATH_MAX];		 /* absolute; verified, to be mounted read-only */
@@ -26,13 +27,16 @@ struct kc_image {
 	char digest[KC_SHA256_HEX_SIZE]; /* what the image is identified by */
 	/* For reports, all strings: "name", "what", "fidelity" ("real" or "emulated"), "architecture",
 	 * "libc_family", "libc_version", "ca_bundle", "source", "digest"; and "packages", an array of
-	 * {"name", "version", "file", "sha256"}. */
+	 * {"name", "version", "file", "sha256"}; "ceilings", an object of the strings below. */
 	cJSON *info;
 	const char *name; /* these belong to `info` */
 	const char *fidelity;
 	const char *libc_family;
 	const char *libc_version;
 	const char *ca_bundle; /* absolute, in the image */
+	struct kc_elf_ceiling
+		*ceilings; /* the newest symbol versions that it has, as far as they were clamped */
+	size_t ceiling_count;
 };
 
 #define KC_CLEANUP_IMAGE KC_CLEANUP(kc_image_release)

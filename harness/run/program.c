@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "archive/store.h"
 #include "compat/policy.h"
 #include "image/image.h"
+#include "sys/fd.h"
 
 /* Enough for head and tail of a stream and the line between them. */
 #define STREAM_LIMIT (sizeof(struct kc_excerpt) + 256)
@@ -41,68 +43,122 @@ void kc_program_python_version(const struct kc_volume *volume, char ret_version[
 		(void)snprintf(ret_version, 16, "%.15s", name + 6);
 }
 
-struct kc_sandbox *kc_program_sandbox(const struct kc_case_context *context, const char *const argv[],
-				      const char *const environment[])
+int kc_program_prepare(const struct kc_case_context *context, const char *const argv[],
+		       const char *const environment[], struct kc_program *program, struct kc_error *err)
 {
 	struct kc_sandbox *sandbox = kc_sandbox_new();
 
-	if (!sandbox)
-		return NULL;
+	*program = (struct kc_program){ .argv = argv,
+					.environment = environment,
+					.sandbox = sandbox,
+					.streams = calloc(2, sizeof(*program->streams)),
+					.output = KC_BUFFER_INIT(STREAM_LIMIT),
+					.errors = KC_BUFFER_INIT(STREAM_LIMIT) };
+	if (!sandbox || !program->streams)
+		return kc_error_errno(err, ENOMEM, "make a sandbox");
 	kc_sandbox_set_inner_id(sandbox, KC_STORE_SANDBOX_ID);
 	kc_sandbox_set_root(sandbox, context->image->tree);
 	kc_sandbox_set_volume(sandbox, context->volume->tree, KC_VOLUME_MOUNT_POINT);
 	kc_sandbox_set_filter(sandbox, context->filter);
 	kc_sandbox_set_command(sandbox, argv, environment);
-	return sandbox;
+	return 0;
 }
 
-int kc_program_finish(const struct kc_case_context *context, struct kc_sandbox *sandbox,
-		      struct kc_program *program, struct kc_error *err)
+int kc_program_start(struct kc_program *program, struct kc_error *err)
 {
-	KC_CLEANUP_FREE struct kc_excerpt *streams = calloc(2, sizeof(*streams));
-	int status;
+	int status = kc_sandbox_start(program->sandbox, err);
 
-	*program = (struct kc_program){ .output = KC_BUFFER_INIT(STREAM_LIMIT),
-					.errors = KC_BUFFER_INIT(STREAM_LIMIT) };
-	if (!streams)
-		return kc_error_errno(err, ENOMEM, "follow a program");
-	status = kc_sandbox_wait(sandbox, context->deadline_ms, &streams[0], &streams[1], &program->outcome,
-				 err);
-	if (status < 0)
-		return status;
-	status = kc_excerpt_append_to(&streams[0], &program->output);
 	if (status == 0)
-		status = kc_excerpt_append_to(&streams[1], &program->errors);
-	if (status < 0) {
-		kc_program_release(program);
-		return kc_error_errno(err, status, "keep a program's output");
+		status = kc_fd_set_nonblocking(kc_sandbox_output_fd(program->sandbox), err);
+	if (status == 0)
+		status = kc_fd_set_nonblocking(kc_sandbox_error_fd(program->sandbox), err);
+	return status;
+}
+
+/* Bounded, for one that prints without end must not keep us here. */
+static void drain(int fd, struct kc_excerpt *stream)
+{
+	char chunk[16384];
+
+	for (int i = 0; fd >= 0 && i < 64; i++) {
+		ssize_t got = read(fd, chunk, sizeof(chunk));
+
+		if (got <= 0)
+			return; /* nothing now, or the end; a signal leaves it for the next time */
+		kc_excerpt_add(stream, chunk, (size_t)got);
 	}
-	return 0;
+}
+
+void kc_program_drain(struct kc_program *program)
+{
+	drain(kc_sandbox_output_fd(program->sandbox), &program->streams[0]);
+	drain(kc_sandbox_error_fd(program->sandbox), &program->streams[1]);
+}
+
+static int take_streams(struct kc_program *program, struct kc_error *err)
+{
+	int status = kc_excerpt_append_to(&program->streams[0], &program->output);
+
+	if (status == 0)
+		status = kc_excerpt_append_to(&program->streams[1], &program->errors);
+	return status < 0 ? kc_error_errno(err, status, "keep a program's output") : 0;
+}
+
+int kc_program_gather(const struct kc_case_context *context, struct kc_program *program, struct kc_error *err)
+{
+	kc_program_drain(program);
+	return take_streams(program, err);
+}
+
+int kc_program_finish(const struct kc_case_context *context, struct kc_program *program, struct kc_error *err)
+{
+	int status = kc_sandbox_wait(program->sandbox, context->deadline_ms, &program->streams[0],
+				     &program->streams[1], &program->outcome, err);
+
+	return status < 0 ? status : take_streams(program, err);
 }
 
 int kc_program_run(const struct kc_case_context *context, const char *const argv[],
 		   const char *const environment[], struct kc_program *program, struct kc_error *err)
 {
-	KC_CLEANUP(kc_sandbox_release)
-	struct kc_sandbox *sandbox = kc_program_sandbox(context, argv, environment);
-	int status;
+	int status = kc_program_prepare(context, argv, environment, program, err);
 
-	if (!sandbox)
-		return kc_error_errno(err, ENOMEM, "make a sandbox");
-	status = kc_sandbox_start(sandbox, err);
-	return status < 0 ? status : kc_program_finish(context, sandbox, program, err);
+	if (status == 0)
+		status = kc_program_start(program, err);
+	return status < 0 ? status : kc_program_finish(context, program, err);
 }
 
 void kc_program_release(struct kc_program *program)
 {
+	if (program->sandbox)
+		kc_sandbox_release(&program->sandbox);
+	free(program->streams);
 	kc_buffer_release(&program->output);
 	kc_buffer_release(&program->errors);
+	*program = (struct kc_program){ 0 };
+}
+
+void kc_program_show(const struct kc_program *program, struct kc_result *result)
+{
+	const struct kc_buffer *printed = program->errors.length ? &program->errors : &program->output;
+
+	kc_result_output(result, kc_buffer_string(printed), printed->length);
+}
+
+/* How messages call it: "bin/python" for a program of the volume. */
+static const char *shown_name(const struct kc_program *program)
+{
+	static const char below[] = KC_VOLUME_MOUNT_POINT "/";
+	size_t length = sizeof(below) - 1;
+
+	return strncmp(program->argv[0], below, length) == 0 ? program->argv[0] + length : program->argv[0];
 }
 
 /* How it ended, in words: "exit status 1", "killed by signal 11 (Segmentation fault)". */
-static void describe_end(const struct kc_sandbox_outcome *outcome, int64_t timeout_ms, char *ret_text,
-			 size_t size)
+static void describe_end(const struct kc_program *program, int64_t timeout_ms, char *ret_text, size_t size)
 {
+	const struct kc_sandbox_outcome *outcome = &program->outcome;
+
 	switch (outcome->end) {
 	case KC_END_EXITED:
 		(void)snprintf(ret_text, size, "exit status %d", outcome->status);
@@ -112,7 +168,8 @@ static void describe_end(const struct kc_sandbox_outcome *outcome, int64_t timeo
 			       strsignal(outcome->status));
 		return;
 	case KC_END_NOT_STARTED:
-		(void)snprintf(ret_text, size, "not started: %s", strerror(outcome->status));
+		(void)snprintf(ret_text, size, "%s cannot be started: %s", shown_name(program),
+			       strerror(outcome->status));
 		return;
 	case KC_END_TIMEOUT:
 		(void)snprintf(ret_text, size, "not done within %.1f s", (double)timeout_ms / 1000);
@@ -140,44 +197,65 @@ static size_t last_line(const char *text, const char **ret_line)
 	return end - start;
 }
 
-/* The policy's plain words for what the program printed, where it has any. */
-static bool explain(const struct kc_program *program, const struct kc_case_context *context,
+/* The policy's plain words for how it ended, where it has any. `end` is all that one that never ran has to show. */
+static bool explain(const struct kc_program *program, const struct kc_case_context *context, const char *end,
 		    struct kc_policy_explanation *ret_explanation)
 {
 	const struct kc_sandbox_outcome *outcome = &program->outcome;
-	const struct kc_policy_evidence evidence = { .output = kc_buffer_string(&program->errors),
-						     .length = program->errors.length,
-						     .signal = outcome->end == KC_END_KILLED ? outcome->status
-											     : 0,
-						     .image = context->image->name };
+	const struct kc_image *image = context->image;
+	bool never_ran = outcome->end == KC_END_NOT_STARTED;
+	struct kc_policy_ceiling ceilings[16];
+	size_t count = 0;
+	const struct kc_policy_evidence evidence = {
+		.output = never_ran ? end : kc_buffer_string(&program->errors),
+		.length = never_ran ? strlen(end) : program->errors.length,
+		.signal = outcome->end == KC_END_KILLED ? outcome->status : 0,
+		.image = image->name,
+		.ceilings = ceilings,
+		.ceiling_count = image->ceiling_count < KC_ARRAY_LENGTH(ceilings) ? image->ceiling_count
+										  : KC_ARRAY_LENGTH(ceilings),
+	};
 
+	for (; count < evidence.ceiling_count; count++)
+		ceilings[count] = (struct kc_policy_ceiling){ .prefix = image->ceilings[count].prefix,
+							      .version = image->ceilings[count].version };
 	return kc_policy_explain(context->policy, &evidence, ret_explanation) > 0;
+}
+
+/* The message is the cause alone, without what was asked, where one cause has many effects: cases with the same message are
+ * shown together. */
+static void report_failure(const struct kc_program *program, const struct kc_case_context *context,
+			   const char *what, struct kc_result *result)
+{
+	struct kc_policy_explanation explanation;
+	char end[320], got[768];
+	const char *line;
+	size_t length = last_line(kc_buffer_string(&program->errors), &line);
+
+	describe_end(program, context->timeout_ms, end, sizeof(end));
+	(void)snprintf(got, sizeof(got), "%s%s%.*s", end, length ? ": " : "",
+		       (int)(length < 300 ? length : 300), line);
+	if (program->outcome.end == KC_END_TIMEOUT) {
+		/* Nobody knows what it would have done with more time, or on a machine with less to do. */
+		kc_result_broken(result, "%s: %s; this machine may be too busy", what, end);
+	} else if (explain(program, context, end, &explanation)) {
+		kc_result_fail(result, "exit status 0", got, "%s", explanation.cause);
+		kc_result_hint(result, "%s", explanation.hint);
+	} else if (program->outcome.end == KC_END_NOT_STARTED) {
+		kc_result_fail(result, "exit status 0", got, "%s", end);
+	} else {
+		kc_result_fail(result, "exit status 0", got, "%s: %s", what, got);
+	}
 }
 
 bool kc_program_succeeded(const struct kc_program *program, const struct kc_case_context *context,
 			  const char *what, struct kc_result *result)
 {
-	const struct kc_buffer *printed = program->errors.length ? &program->errors : &program->output;
-	struct kc_policy_explanation explanation;
-	char end[160], got[512];
-	const char *line;
-	size_t length;
-
-	kc_result_output(result, kc_buffer_string(printed), printed->length);
+	kc_program_show(program, result);
 	if (program->outcome.leftovers)
 		kc_result_property(result, "processes-left-behind", "%u", program->outcome.leftovers);
 	if (program->outcome.end == KC_END_EXITED && program->outcome.status == 0)
 		return true;
-	describe_end(&program->outcome, context->timeout_ms, end, sizeof(end));
-	length = last_line(kc_buffer_string(&program->errors), &line);
-	(void)snprintf(got, sizeof(got), "%s%s%.*s", end, length ? ": " : "",
-		       (int)(length < 300 ? length : 300), line);
-	if (explain(program, context, &explanation)) {
-		/* The cause alone: cases that fail for the same one are shown together. */
-		kc_result_fail(result, "exit status 0", got, "%s", explanation.cause);
-		kc_result_hint(result, "%s", explanation.hint);
-	} else {
-		kc_result_fail(result, "exit status 0", got, "%s: %s", what, got);
-	}
+	report_failure(program, context, what, result);
 	return false;
 }

@@ -2,8 +2,9 @@
  * Running one program of the volume in the sandbox of a case: the image below, the volume at its place, the run's filter, the
  * case's deadline.
  *
- * Life cycle: 1. kc_program_run, or kc_program_sandbox for a case that wants to talk to the program while it runs
- * 2. read  3. kc_program_release (idempotent, fit for a zeroed object).
+ * Life cycle: 1. kc_program_run; or, for a case that wants to talk to the program while it runs, kc_program_prepare,
+ * kc_program_start, kc_program_drain now and then, and kc_program_finish or kc_program_gather  2. read  3. kc_program_release
+ * (idempotent, fit for a zeroed object; kills what still runs).
  */
 #ifndef KC_RUN_PROGRAM_H
 #define KC_RUN_PROGRAM_H
@@ -23,6 +24,10 @@ extern const char *const kc_environment_plain[];
 extern const char *const kc_environment_production[];
 
 struct kc_program {
+	const char *const *argv; /* borrowed, as the next */
+	const char *const *environment;
+	struct kc_sandbox *sandbox; /* until release */
+	struct kc_excerpt *streams; /* two: what was read from stdout and stderr so far */
 	struct kc_sandbox_outcome outcome;
 	struct kc_buffer output; /* stdout: head and tail of it, see kc_excerpt */
 	struct kc_buffer errors; /* stderr, likewise */
@@ -33,21 +38,34 @@ struct kc_program {
 /* The Python that the volume has, by the name that bin/python is a link to: "3.13". "" if it is no such link. */
 void kc_program_python_version(const struct kc_volume *volume, char ret_version[16]);
 
-/* A sandbox for this case's image and volume, ready to be started; NULL: out of memory. The caller releases it. */
-struct kc_sandbox *kc_program_sandbox(const struct kc_case_context *context, const char *const argv[],
-				      const char *const environment[]);
+/* Makes the sandbox for this case's image and volume, ready for more setters. `program` is released by the caller, whatever
+ * comes back. */
+int kc_program_prepare(const struct kc_case_context *context, const char *const argv[],
+		       const char *const environment[], struct kc_program *program, struct kc_error *err)
+	__attribute__((warn_unused_result));
+int kc_program_start(struct kc_program *program, struct kc_error *err) __attribute__((warn_unused_result));
 
-/* Runs it to its end. Fails only where the program could not be judged; everything the program does is an outcome. */
+/* Takes what it has printed by now, without waiting: a program whose pipes nobody reads stops when they are full. */
+void kc_program_drain(struct kc_program *program);
+
+/* Fills `output` and `errors` with what it has printed by now; for one that is not to be waited for. */
+int kc_program_gather(const struct kc_case_context *context, struct kc_program *program, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* Waits for its end, until the case's deadline, and fills everything. Fails only where the program could not be judged. */
+int kc_program_finish(const struct kc_case_context *context, struct kc_program *program, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* All of it in one: everything the program does is an outcome. */
 int kc_program_run(const struct kc_case_context *context, const char *const argv[],
 		   const char *const environment[], struct kc_program *program, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
-/* The end of one that was started by hand: waits for it until the case's deadline. As kc_program_run. */
-int kc_program_finish(const struct kc_case_context *context, struct kc_sandbox *sandbox,
-		      struct kc_program *program, struct kc_error *err) __attribute__((warn_unused_result));
+/* Gives what it printed to `result`: stderr, or stdout if that is all there is. */
+void kc_program_show(const struct kc_program *program, struct kc_result *result);
 
 /* True if the program exited with 0. Otherwise reports FAIL into `result`: how it ended, the explanation that the policy has
- * for what it printed, and its last lines. `what` says what was asked of it ("import zmq"). */
+ * for what it printed, and its last lines; or BROKEN, if it ran out of time. `what` says what was asked of it ("import zmq"). */
 bool kc_program_succeeded(const struct kc_program *program, const struct kc_case_context *context,
 			  const char *what, struct kc_result *result);
 

@@ -308,8 +308,9 @@ static int receive(struct kc_sandbox *sandbox, struct kc_message *ret_message, i
 	do {
 		got = recvmsg(sandbox->control, &header, MSG_CMSG_CLOEXEC | flags);
 	} while (got < 0 && errno == EINTR);
+	/* A reset: it was killed before it read what we had sent, unix(7). */
 	if (got <= 0)
-		return got < 0 ? -errno : 0;
+		return got < 0 && errno != ECONNRESET ? -errno : 0;
 	if (got != (ssize_t)sizeof(*ret_message))
 		return -EPROTO;
 	take_sockets(sandbox, &header);
@@ -367,7 +368,8 @@ static int start(struct kc_sandbox *sandbox, struct kc_error *err)
 	if (status < 0)
 		return step_error(KC_STEP_ID_MAP, -status, NULL, err);
 	observe(sandbox, KC_STEP_ID_MAP);
-	if (send(sandbox->control, &go, sizeof(go), MSG_NOSIGNAL) < 0)
+	if (send(sandbox->control, &go, sizeof(go), MSG_NOSIGNAL) < 0 &&
+	    errno != EPIPE) /* EPIPE: follow() says it */
 		return kc_error_errno(err, errno, "sandbox: wake pid 1");
 	return follow(sandbox, err);
 }
