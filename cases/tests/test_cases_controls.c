@@ -206,13 +206,21 @@ static const struct control interpreters[] = {
 	  .changes = { REMOVE("bin/python3.13") },
 	  .patterns = { "volume.layout", "python.version", "imports.ssl" },
 	  .findings = { { "volume.layout", "bin/python in the volume: expected an executable file", KC_FAIL },
-			{ "python.version", "No such file or directory", KC_FAIL },
-			{ "imports.ssl", "No such file or directory", KC_FAIL } } },
+			{ "python.version", "bin/python cannot be started: No such file or directory\n",
+			  KC_FAIL },
+			{ "imports.ssl", "bin/python cannot be started: No such file or directory\n",
+			  KC_FAIL } } },
+	{ .name = "an interpreter whose loader is not there",
+	  .changes = { PROGRAM("bin/python3.13", "#!/opt/backend.ai/lib/ld-nowhere.so\n") },
+	  .patterns = { "python.standard-library", "imports.ssl" },
+	  .findings = { { "python.standard-library",
+			  "bin/python cannot be started: No such file or directory\n", KC_FAIL },
+			{ "imports.ssl", "the loader that it names", KC_FAIL } } },
 	{ .name = "interpreter without its ELF magic",
 	  .changes = { PATCH("bin/python3.13", 0, "\0\0\0\0") },
 	  .patterns = { "python.version", "imports.ssl" },
-	  .findings = { { "python.version", "Exec format error", KC_FAIL },
-			{ "imports.ssl", "Exec format error", KC_FAIL } } },
+	  .findings = { { "python.version", "bin/python cannot be started: Exec format error\n", KC_FAIL },
+			{ "imports.ssl", "bin/python cannot be started: Exec format error\n", KC_FAIL } } },
 	{ .name = "interpreter with a damaged ELF header",
 	  .changes = { PATCH("bin/python3.13", 32, "\xff\xff\xff\xff\xff\xff\xff\x7f") },
 	  .patterns = { "volume.architecture", "python.version", "imports.ssl" },
@@ -251,70 +259,7 @@ static const struct control interpreters[] = {
 
 static void an_interpreter_that_does_not_run_is_noticed(void)
 {
-<<<<<<< HEAD
 	check_controls(interpreters, KC_ARRAY_LENGTH(interpreters));
-=======
-	static const struct control controls[] = {
-		{ .name = "missing interpreter",
-		  .changes = { REMOVE("bin/python3.13") },
-		  .patterns = { "volume.layout", "python.version", "imports.ssl" },
-		  .findings = { { "volume.layout", "bin/python in the volume: expected an executable file",
-				  KC_FAIL },
-				{ "python.version",
-				  "bin/python cannot be started: No such file or directory\n", KC_FAIL },
-				{ "imports.ssl", "bin/python cannot be started: No such file or directory\n",
-				  KC_FAIL } } },
-		{ .name = "an interpreter whose loader is not there",
-		  .changes = { PROGRAM("bin/python3.13", "#!/opt/backend.ai/lib/ld-nowhere.so\n") },
-		  .patterns = { "python.standard-library", "imports.ssl" },
-		  .findings = { { "python.standard-library",
-				  "bin/python cannot be started: No such file or directory\n", KC_FAIL },
-				{ "imports.ssl", "the loader that it names", KC_FAIL } } },
-		{ .name = "interpreter without its ELF magic",
-		  .changes = { PATCH("bin/python3.13", 0, "\0\0\0\0") },
-		  .patterns = { "python.version", "imports.ssl" },
-		  .findings = { { "python.version", "bin/python cannot be started: Exec format error\n",
-				  KC_FAIL },
-				{ "imports.ssl", "bin/python cannot be started: Exec format error\n",
-				  KC_FAIL } } },
-		{ .name = "interpreter with a damaged ELF header",
-		  .changes = { PATCH("bin/python3.13", 32, "\xff\xff\xff\xff\xff\xff\xff\x7f") },
-		  .patterns = { "volume.architecture", "python.version", "imports.ssl" },
-		  .findings = { { "volume.architecture", "bin/python3.13", KC_FAIL },
-				{ "python.version", "exit status 0", KC_FAIL },
-				{ "imports.ssl", "exit status 0", KC_FAIL } } },
-		{ .name = "truncated interpreter",
-		  .changes = { CUT("bin/python3.13", 4096) },
-		  .patterns = { "volume.architecture", "python.version", "python.standard-library" },
-		  .findings = { { "volume.architecture", "bin/python3.13", KC_FAIL },
-				{ "python.version", "exit status 0", KC_FAIL },
-				{ "python.standard-library", "exit status 0", KC_FAIL } } },
-		{ .name = "interpreter of another architecture",
-		  .changes = { PATCH("bin/python3.13", MACHINE_OFFSET, AARCH64) },
-		  .patterns = { "volume.architecture", "python.version" },
-		  .findings = { { "volume.architecture", "bin/python3.13 is built for aarch64", KC_FAIL },
-				{ "python.version", "Exec format error", KC_FAIL } } },
-		{ .name = "a library of another architecture",
-		  .changes = { PATCH(UVLOOP, MACHINE_OFFSET, AARCH64) },
-		  .patterns = { "volume.architecture", "imports." },
-		  .findings = { { "volume.architecture", "is built for aarch64", KC_FAIL },
-				{ "imports.uvloop", "exit status 1", KC_FAIL } } },
-		{ .name = "a version that is not promised",
-		  .changes = { PROGRAM("bin/python3.13", "#!/bin/sh\necho Python 3.12.1\n") },
-		  .patterns = { "python.version" },
-		  .findings = { { "python.version", "Python 3.12.1", KC_FAIL } } },
-		{ .name = "a version that begins like the promised one",
-		  .changes = { PROGRAM("bin/python3.13", "#!/bin/sh\necho Python 3.131.0\n") },
-		  .patterns = { "python.version" },
-		  .findings = { { "python.version", "Python 3.131.0", KC_FAIL } } },
-		{ .name = "no version at all",
-		  .changes = { PROGRAM("bin/python3.13", "#!/bin/sh\n") },
-		  .patterns = { "python.version" },
-		  .findings = { { "python.version", "not what krunner-python promises", KC_FAIL } } },
-	};
-
-	check_controls(controls, KC_ARRAY_LENGTH(controls));
->>>>>>> 454d24862f09cd6149d3e5af457a341068371e94
 }
 
 static const struct control layouts[] = {
@@ -503,93 +448,18 @@ static const struct control runtimes[] = {
 				"zmq.Socket.send_multipart = lambda s, parts: send(s, parts[:1])\n") },
 	  .patterns = { "runtime.zmq-socket-pair" },
 	  .findings = { { "runtime.zmq-socket-pair", "AssertionError: [b'run']", KC_FAIL } } },
+	/* With the time that the row gives it the check itself knows, as above; with less, nobody does. */
 	{ .name = "a message that never comes",
 	  .changes = { SABOTAGE("import zmq\nzmq.Socket.connect = lambda self, address: None\n") },
 	  .patterns = { "runtime.zmq-socket-pair", "runtime.threads" },
-	  .findings = { { "runtime.zmq-socket-pair", "not done within 2.0 s", KC_FAIL } },
+	  .findings = { { "runtime.zmq-socket-pair", "not done within 2.0 s; this machine may be too busy",
+			  KC_BROKEN } },
 	  .timeout = "2" },
 };
 
 static void each_runtime_check_notices_what_it_is_for(void)
 {
-<<<<<<< HEAD
 	check_controls(runtimes, KC_ARRAY_LENGTH(runtimes));
-=======
-	static const struct control controls[] = {
-		{ .name = "a CA bundle that is not read",
-		  .changes = { SABOTAGE("import ssl\n"
-					"ssl.SSLContext.load_verify_locations = lambda *a, **k: None\n") },
-		  .patterns = { "runtime" },
-		  .findings = { { "runtime.tls-context", "only 0 CA certificates", KC_FAIL } } },
-		{ .name = "a context that verifies nobody",
-		  .changes = { SABOTAGE("import ssl\n"
-					"make = ssl.create_default_context\n"
-					"def create(**k):\n"
-					"    context = make(**k)\n"
-					"    context.check_hostname = False\n"
-					"    context.verify_mode = ssl.CERT_NONE\n"
-					"    return context\n"
-					"ssl.create_default_context = create\n") },
-		  .patterns = { "runtime.tls-context" },
-		  .findings = { { "runtime.tls-context", "AssertionError", KC_FAIL } } },
-		{ .name = "no time zones",
-		  .changes = { SABOTAGE("import zoneinfo\nzoneinfo.reset_tzpath(to=())\n") },
-		  .patterns = { "runtime" },
-		  .findings = { { "runtime.zone-data", "No time zone found with key Asia/Seoul",
-				  KC_FAIL } } },
-		{ .name = "a query with a wrong answer",
-		  .changes = { SABOTAGE(
-			  "import functools, sqlite3\n"
-			  "class Connection(sqlite3.Connection):\n"
-			  "    def execute(self, text, *a):\n"
-			  "        return super().execute(text.replace('% 2 = 0', '% 2 = 1'), *a)\n"
-			  "sqlite3.connect = functools.partial(sqlite3.connect, factory=Connection)\n") },
-		  .patterns = { "runtime" },
-		  .findings = { { "runtime.sqlite-query", "AssertionError: 2500", KC_FAIL } } },
-		{ .name = "an exit status that is lost",
-		  .changes = { SABOTAGE("import subprocess\n"
-					"class Popen(subprocess.Popen):\n"
-					"    def poll(self):\n"
-					"        super().poll()\n"
-					"        self.returncode = 0\n"
-					"        return 0\n"
-					"subprocess.Popen = Popen\n") },
-		  .patterns = { "runtime" },
-		  .findings = { { "runtime.subprocess-pipe", "returncode=0", KC_FAIL } } },
-		{ .name = "no threads",
-		  .changes = { SABOTAGE("import threading\n"
-					"def start(self):\n"
-					"    raise RuntimeError(\"can't start new thread\")\n"
-					"threading.Thread.start = start\n") },
-		  .patterns = { "runtime" },
-		  .findings = { { "runtime.threads", "can't start new thread", KC_FAIL } } },
-		{ .name = "asyncio's own loop for uvloop's",
-		  .changes = { SABOTAGE("import asyncio, uvloop\n"
-					"uvloop.new_event_loop = asyncio.new_event_loop\n") },
-		  .patterns = { "runtime" },
-		  .findings = { { "runtime.asyncio-uvloop", "AssertionError", KC_FAIL } } },
-		{ .name = "a socket that gets no message",
-		  .changes = { SABOTAGE("import zmq\nzmq.Socket.poll = lambda self, *a: 0\n") },
-		  .patterns = { "runtime" },
-		  .findings = { { "runtime.zmq-socket-pair", "no message within 10 s", KC_FAIL } } },
-		{ .name = "another message",
-		  .changes = { SABOTAGE(
-			  "import zmq\n"
-			  "send = zmq.Socket.send_multipart\n"
-			  "zmq.Socket.send_multipart = lambda s, parts: send(s, parts[:1])\n") },
-		  .patterns = { "runtime.zmq-socket-pair" },
-		  .findings = { { "runtime.zmq-socket-pair", "AssertionError: [b'run']", KC_FAIL } } },
-		/* With the time that the row gives it the check itself knows, as above; with less, nobody does. */
-		{ .name = "a message that never comes",
-		  .changes = { SABOTAGE("import zmq\nzmq.Socket.connect = lambda self, address: None\n") },
-		  .patterns = { "runtime.zmq-socket-pair", "runtime.threads" },
-		  .findings = { { "runtime.zmq-socket-pair",
-				  "not done within 2.0 s; this machine may be too busy", KC_BROKEN } },
-		  .timeout = "2" },
-	};
-
-	check_controls(controls, KC_ARRAY_LENGTH(controls));
->>>>>>> 454d24862f09cd6149d3e5af457a341068371e94
 }
 
 static void an_image_that_is_not_what_it_says_is_no_fault_of_the_volume(void)
