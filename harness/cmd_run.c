@@ -73,7 +73,10 @@ static int make_plan(struct run *run, struct kc_error *err)
 {
 	const struct kc_plan_list lists[] = { { .each = KC_EACH_PROMISED_IMPORT,
 						.items = run->inputs.promised.items,
-						.count = run->inputs.promised.count } };
+						.count = run->inputs.promised.count },
+					      { .each = KC_EACH_CPU_LEVEL,
+						.items = run->inputs.cpu_levels.items,
+						.count = run->inputs.cpu_levels.count } };
 	const struct kc_plan_request request = { .image = run->options->operand,
 						 .tables = kc_case_tables,
 						 .lists = lists,

@@ -227,6 +227,8 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 			*inputs->volume.wheel.version ? inputs->volume.wheel.version : NULL,
 			&inputs->promised, err);
 	if (status == 0)
+		status = kc_policy_cpu_levels(inputs->policy, inputs->volume.arch, &inputs->cpu_levels, err);
+	if (status == 0)
 		status = gather_facts(inputs, err);
 	if (status == 0)
 		status = probe_sandbox(inputs, err);
@@ -243,6 +245,7 @@ void kc_inputs_release(struct kc_inputs *inputs)
 	}
 	inputs->fact_count = 0;
 	kc_policy_names_release(&inputs->promised);
+	kc_policy_names_release(&inputs->cpu_levels);
 	kc_volume_release(&inputs->volume);
 	kc_image_release(&inputs->image);
 	kc_seccomp_release(&inputs->filter);

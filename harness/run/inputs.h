@@ -37,6 +37,7 @@ struct kc_inputs {
 	struct kc_volume volume;
 	struct kc_image image;
 	struct kc_policy_names promised; /* modules */
+	struct kc_policy_names cpu_levels;
 	struct kc_property facts[KC_INPUTS_FACTS];
 	size_t fact_count;
 };

@@ -52,6 +52,7 @@ struct kc_sandbox *kc_program_sandbox(const struct kc_case_context *context, con
 	kc_sandbox_set_root(sandbox, context->image->tree);
 	kc_sandbox_set_volume(sandbox, context->volume->tree, KC_VOLUME_MOUNT_POINT);
 	kc_sandbox_set_filter(sandbox, context->filter);
+	kc_sandbox_set_emulator(sandbox, context->emulator);
 	kc_sandbox_set_command(sandbox, argv, environment);
 	return sandbox;
 }
