@@ -55,11 +55,18 @@ static bool is_terminal(void)
 	return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
 }
 
+/* NULL: this machine's. */
+static const char *architecture(const struct kc_options *options)
+{
+	return options->arch ? kc_arch_choices[options->arch] : NULL;
+}
+
 static int open_inputs(struct run *run, struct kc_error *err)
 {
 	struct kc_waiting waiting = { .is_tty = is_terminal(), .quiet = run->options->quiet };
 	const struct kc_inputs_request request = { .image = run->options->operand,
 						   .volume = run->options->volume,
+						   .architecture = architecture(run->options),
 						   .progress = kc_waiting_download,
 						   .listener = kc_waiting_work,
 						   .context = &waiting };
@@ -81,7 +88,8 @@ static int make_plan(struct run *run, struct kc_error *err)
 						 .tables = kc_case_tables,
 						 .lists = lists,
 						 .list_count = KC_ARRAY_LENGTH(lists),
-						 .timeout_ms = run->options->timeout_ms };
+						 .timeout_ms = run->options->timeout_ms,
+						 .is_emulated = kc_inputs_emulator(&run->inputs) != NULL };
 	int status = kc_plan_make(&run->plan, &request, err);
 
 	if (status < 0)
@@ -124,10 +132,19 @@ static int append_word(struct kc_buffer *command, const char *word)
 
 static int make_reproduce(struct run *run, struct kc_error *err)
 {
-	const char *words[] = { "run", run->options->operand, "--volume", run->options->volume };
-	size_t count = run->options->volume ? 4 : 2;
+	const struct kc_options *options = run->options;
+	const char *words[6] = { "run", options->operand };
+	size_t count = 2;
 	int status;
 
+	if (options->arch) {
+		words[count++] = "--arch";
+		words[count++] = kc_arch_choices[options->arch];
+	}
+	if (options->volume) {
+		words[count++] = "--volume";
+		words[count++] = options->volume;
+	}
 	kc_buffer_init(&run->reproduce, LIST_LIMIT);
 	status = kc_buffer_append_string(&run->reproduce, "krunner-compat");
 	for (size_t i = 0; status == 0 && i < count; i++)
@@ -174,6 +191,7 @@ static int run_plan(struct run *run, struct kc_error *err)
 						 .image = &run->inputs.image,
 						 .policy = run->inputs.policy,
 						 .filter = &run->inputs.filter,
+						 .emulator = kc_inputs_emulator(&run->inputs),
 						 .keep = run->options->keep,
 						 .must_run = run->options->must_run };
 	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,

@@ -68,17 +68,30 @@ static int fetch(struct kc_inputs *inputs, const struct kc_inputs_request *reque
 	};
 	struct kc_index_wheel wheel;
 	struct kc_index_spec spec;
-	struct utsname machine;
 	int status = kc_index_spec_parse(spec_text, &spec, err);
 
 	if (status < 0)
 		return status;
-	if (uname(&machine) < 0)
-		return kc_error_errno(err, errno, "ask for this machine's architecture");
-	status = kc_index_fetch(&spec, machine.machine, inputs->store.path, &options, &wheel, err);
+	status = kc_index_fetch(&spec, inputs->image.architecture, inputs->store.path, &options, &wheel, err);
 	if (status == 0)
 		(void)snprintf(ret_path, PATH_MAX, "%s", wheel.path);
 	return status;
+}
+
+static int open_emulator(struct kc_inputs *inputs, struct kc_error *err)
+{
+	struct utsname machine;
+
+	if (uname(&machine) < 0)
+		return kc_error_errno(err, errno, "ask for this machine's architecture");
+	if (strcmp(machine.machine, inputs->image.architecture) == 0)
+		return 0;
+	return kc_emulator_open(inputs->image.architecture, NULL, &inputs->emulator, err);
+}
+
+const struct kc_emulator *kc_inputs_emulator(const struct kc_inputs *inputs)
+{
+	return inputs->emulator.is_open ? &inputs->emulator : NULL;
 }
 
 static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
@@ -119,6 +132,13 @@ static int check_pairing(const struct kc_inputs *inputs, struct kc_error *err)
 	if (!wanted)
 		return kc_error_set(err, ENOENT, "volume `%s`: distribution \"%s\" is not known here",
 				    inputs->volume.path, inputs->volume.distro);
+	if (*inputs->volume.arch && strcmp(inputs->volume.arch, inputs->image.architecture) != 0) {
+		(void)kc_error_set(err, EXDEV, "volume `%s` is for %s, and image %s for %s",
+				   inputs->volume.path, inputs->volume.arch, inputs->image.name,
+				   inputs->image.architecture);
+		kc_error_hint(err, "`--arch %s` takes the image for that, too", inputs->volume.arch);
+		return -EXDEV;
+	}
 	if (strcmp(wanted, inputs->image.libc_family) == 0)
 		return 0;
 	return kc_error_set(err, EXDEV, "%s volumes need the loader of %s, which image %s (%s) has not",
@@ -165,9 +185,11 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 		{ "image", image->name },
 		{ "image.digest", image->digest },
 		{ "image.fidelity", image->fidelity },
+		{ "image.architecture", image->architecture },
 		{ "image.libc", image->libc_family },
 		{ "image.libc-version", image->libc_version },
 		{ "kernel", kernel.release },
+		{ "emulator", inputs->emulator.version },
 		{ "user", geteuid() == 0 ? "root" : "unprivileged" },
 		{ "time", "real" },
 		{ "store.repairs", inputs->store.repairs },
@@ -198,6 +220,7 @@ static int probe_sandbox(struct kc_inputs *inputs, struct kc_error *err)
 	kc_sandbox_set_root(sandbox, inputs->image.tree);
 	kc_sandbox_set_volume(sandbox, inputs->volume.tree, KC_VOLUME_MOUNT_POINT);
 	kc_sandbox_set_filter(sandbox, &inputs->filter);
+	kc_sandbox_set_emulator(sandbox, kc_inputs_emulator(inputs));
 	status = kc_sandbox_start(sandbox, err);
 	if (status == 0)
 		status = kc_sandbox_wait(sandbox, kc_now_ms() + PROBE_TIMEOUT_MS, NULL, NULL, &outcome, err);
@@ -216,7 +239,10 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 	if (status == 0)
 		status = load_policy(inputs, err);
 	if (status == 0)
-		status = kc_image_open(&inputs->store, request->image, &inputs->image, err);
+		status = kc_image_open(&inputs->store, request->image, request->architecture, &inputs->image,
+				       err);
+	if (status == 0)
+		status = open_emulator(inputs, err);
 	if (status == 0)
 		status = open_volume(inputs, request, err);
 	if (status == 0)
@@ -247,6 +273,7 @@ void kc_inputs_release(struct kc_inputs *inputs)
 	kc_policy_names_release(&inputs->promised);
 	kc_policy_names_release(&inputs->cpu_levels);
 	kc_volume_release(&inputs->volume);
+	kc_emulator_release(&inputs->emulator);
 	kc_image_release(&inputs->image);
 	kc_seccomp_release(&inputs->filter);
 	kc_policy_release(&inputs->policy);

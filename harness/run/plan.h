@@ -13,6 +13,7 @@
 #ifndef KC_RUN_PLAN_H
 #define KC_RUN_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct kc_plan_request {
 	const struct kc_plan_list *lists;
 	size_t list_count;
 	int64_t timeout_ms; /* for every case, instead of its own; 0: its own */
+	bool is_emulated;   /* programs run slowly: the cases' own limits are longer */
 };
 
 /* What only the scheduler needs of a case; same index as its `struct kc_report_case`. */
