@@ -62,7 +62,8 @@ double kc_checked_number(xmlNode *testcase, const char *name);
 int kc_released_wheel(const char *version, char ret_path[PATH_MAX], struct kc_error *err)
 	__attribute__((warn_unused_result));
 
-/* The unpacked volume of 4.4.0 in the shared store. Look, do not touch. */
+/* The unpacked volume of 4.4.0 in the shared store, for looking at only. The image is made, too, so that no run has to wait
+ * for it. */
 int kc_released_tree(char ret_tree[PATH_MAX], struct kc_error *err) __attribute__((warn_unused_result));
 
 /* True if `err` says that the package index is out of reach: a reason to skip. */

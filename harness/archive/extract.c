@@ -75,6 +75,8 @@ static int reader_failed(struct extraction *extraction, struct kc_error *err)
 	}
 	if (archive_errno(extraction->reader) == ENOMEM)
 		return kc_error_errno(err, ENOMEM, "read tar");
+	if (extraction->frame.offset == 0)
+		return kc_error_set(err, EBADMSG, "the archive is empty (0 bytes when decoded)");
 	return kc_error_set(err, EBADMSG, "read tar: %s", text ? text : "malformed");
 }
 

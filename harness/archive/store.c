@@ -112,10 +112,13 @@ int kc_store_open(struct kc_store *store, struct kc_error *err)
 
 	*store = (struct kc_store){ .fd = -1 };
 	status = find_cache_directory(store->path, err);
-	if (status == 0)
-		status = kc_dir_make(store->path, err);
 	if (status < 0)
 		return status;
+	status = kc_dir_make(store->path, err);
+	if (status < 0) {
+		kc_error_hint(err, "set XDG_CACHE_HOME to a directory that may be written to");
+		return status;
+	}
 	status = resolve(store->path, err);
 	if (status < 0)
 		return status;

@@ -29,6 +29,18 @@ static int refuse_content(const char *path, const char *what, struct kc_error *e
 	return -EBADMSG;
 }
 
+/* Readers know what is wrong, and seldom in which file: an error says so, once, and what would do instead. */
+static int explain(const char *path, int status, struct kc_error *err)
+{
+	if (status != -EBADMSG || !err)
+		return status;
+	if (!strstr(err->text, path))
+		(void)kc_error_prefix(err, "volume `%s`", path);
+	if (!err->hint[0])
+		kc_error_hint(err, "get the file again, or give " INPUTS);
+	return status;
+}
+
 static int find_kind(int fd, const char *path, enum kc_volume_kind *ret_kind, struct kc_error *err)
 {
 	unsigned char magic[sizeof(XZ_MAGIC)] = { 0 };
@@ -279,7 +291,7 @@ int kc_volume_open(struct kc_store *store, const char *path, struct kc_volume *r
 		return kc_error_errno(err, ENAMETOOLONG, "open volume `%s`", path);
 	kc_buffer_init(&volume->manifest, KC_MANIFEST_LIMIT_BYTES);
 	memcpy(volume->path, path, strlen(path) + 1);
-	status = fill(store, volume, err);
+	status = explain(path, fill(store, volume, err), err);
 	if (status < 0) {
 		kc_volume_release(volume);
 		return status;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/embedded.h"
+#include "image/definition.h"
 #include "net/index.h"
 #include "sandbox/sandbox.h"
 #include "sys/signals.h"
@@ -72,26 +73,41 @@ static int fetch(struct kc_inputs *inputs, const struct kc_inputs_request *reque
 
 	if (status < 0)
 		return status;
-	status = kc_index_fetch(&spec, inputs->image.architecture, inputs->store.path, &options, &wheel, err);
+	status = kc_index_fetch(&spec, inputs->architecture, inputs->store.path, &options, &wheel, err);
 	if (status == 0)
 		(void)snprintf(ret_path, PATH_MAX, "%s", wheel.path);
 	return status;
 }
 
-static int open_emulator(struct kc_inputs *inputs, struct kc_error *err)
+static int choose_architecture(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+			       struct kc_error *err)
 {
 	struct utsname machine;
 
 	if (uname(&machine) < 0)
 		return kc_error_errno(err, errno, "ask for this machine's architecture");
-	if (strcmp(machine.machine, inputs->image.architecture) == 0)
+	(void)snprintf(inputs->architecture, sizeof(inputs->architecture), "%s",
+		       request->architecture ? request->architecture : machine.machine);
+	if (strcmp(machine.machine, inputs->architecture) == 0)
 		return 0;
-	return kc_emulator_open(inputs->image.architecture, NULL, &inputs->emulator, err);
+	return kc_emulator_open(inputs->architecture, NULL, &inputs->emulator, err);
 }
 
 const struct kc_emulator *kc_inputs_emulator(const struct kc_inputs *inputs)
 {
 	return inputs->emulator.is_open ? &inputs->emulator : NULL;
+}
+
+static int check_architecture(const struct kc_inputs *inputs, struct kc_error *err)
+{
+	const struct kc_volume *volume = &inputs->volume;
+
+	if (!*volume->arch || strcmp(volume->arch, inputs->architecture) == 0)
+		return 0;
+	(void)kc_error_set(err, EXDEV, "volume `%s` is for %s, and %s is what was asked for", volume->path,
+			   volume->arch, inputs->architecture);
+	kc_error_hint(err, "add `--arch %s`", volume->arch);
+	return -EXDEV;
 }
 
 static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
@@ -113,7 +129,8 @@ static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request 
 			return status;
 		volume = path;
 	}
-	return kc_volume_open(&inputs->store, volume, &inputs->volume, err);
+	status = kc_volume_open(&inputs->store, volume, &inputs->volume, err);
+	return status < 0 ? status : check_architecture(inputs, err);
 }
 
 /* A volume asks for the loader of its own C library, by an absolute path: another image cannot even start it. */
@@ -132,13 +149,6 @@ static int check_pairing(const struct kc_inputs *inputs, struct kc_error *err)
 	if (!wanted)
 		return kc_error_set(err, ENOENT, "volume `%s`: distribution \"%s\" is not known here",
 				    inputs->volume.path, inputs->volume.distro);
-	if (*inputs->volume.arch && strcmp(inputs->volume.arch, inputs->image.architecture) != 0) {
-		(void)kc_error_set(err, EXDEV, "volume `%s` is for %s, and image %s for %s",
-				   inputs->volume.path, inputs->volume.arch, inputs->image.name,
-				   inputs->image.architecture);
-		kc_error_hint(err, "`--arch %s` takes the image for that, too", inputs->volume.arch);
-		return -EXDEV;
-	}
 	if (strcmp(wanted, inputs->image.libc_family) == 0)
 		return 0;
 	return kc_error_set(err, EXDEV, "%s volumes need the loader of %s, which image %s (%s) has not",
@@ -228,6 +238,23 @@ static int probe_sandbox(struct kc_inputs *inputs, struct kc_error *err)
 			  : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
 }
 
+/* What is wrong with the command line is said before a minute is spent on the other half of it: the image's name,
+ * then a volume that was asked for, then what takes longest. */
+static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+{
+	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
+	int status = kc_definition_load(request->image, &definition, err);
+
+	if (status == 0 && request->volume)
+		status = open_volume(inputs, request, err);
+	if (status == 0)
+		status = kc_image_open(&inputs->store, request->image, inputs->architecture, &inputs->image,
+				       err);
+	if (status == 0 && !request->volume)
+		status = open_volume(inputs, request, err);
+	return status;
+}
+
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
 	int status;
@@ -239,12 +266,9 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 	if (status == 0)
 		status = load_policy(inputs, err);
 	if (status == 0)
-		status = kc_image_open(&inputs->store, request->image, request->architecture, &inputs->image,
-				       err);
+		status = choose_architecture(inputs, request, err);
 	if (status == 0)
-		status = open_emulator(inputs, err);
-	if (status == 0)
-		status = open_volume(inputs, request, err);
+		status = open_both(inputs, request, err);
 	if (status == 0)
 		status = check_pairing(inputs, err);
 	if (status == 0)

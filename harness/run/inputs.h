@@ -36,6 +36,7 @@ struct kc_inputs {
 	struct kc_store store;
 	struct kc_policy *policy;
 	struct kc_seccomp_filter filter;
+	char architecture[72];	     /* of image and volume, as uname(2) says it */
 	struct kc_emulator emulator; /* open if this machine does not run the architecture itself */
 	struct kc_volume volume;
 	struct kc_image image;

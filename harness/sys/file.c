@@ -79,7 +79,7 @@ int kc_file_write_atomic(int dirfd, const char *path, const void *bytes, size_t 
 	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0) {
 		kc_janitor_forget(watched);
-		return kc_error_errno(err, errno, "create `%s`", temporary);
+		return kc_error_errno(err, errno, "write `%s`", path); /* the name that the user knows */
 	}
 	status = write_and_rename(dirfd, fd, temporary, path, bytes, length, err);
 	if (status < 0)

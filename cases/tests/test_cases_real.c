@@ -1,0 +1,226 @@
+/*
+ * Released volumes, end to end: the one that works passes, those that were shipped broken fail for their reason. What waits in
+ * real time waits at once: four runs are started together and then looked at one by one.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cases/tests/checked.h"
+#include "fixtures/volume_copy.h"
+#include "options.h"
+#include "tests/kc_test.h"
+
+#define RELEASE "pypi:backend.ai-krunner-static-gnu=="
+#define KEEPALIVE "centos7.ttyd.keepalive"
+/* What compat/policy.json promises; the reports' numbers are held against it here once more. */
+#define TOLERANCE_S 1.5
+
+static const char *const only_keepalive[] = { "-k", KEEPALIVE, NULL };
+static const char *const only_imports[] = { "-k", "imports", NULL };
+
+/* Runs in real time, started together by the suite's set-up. */
+enum waiting { GOOD, STOCK_TTYD, NEVER_ANSWERS, NEVER_LISTENS, WAITING_COUNT };
+
+static struct kc_volume_copy copies[WAITING_COUNT];
+static struct kc_checked runs[WAITING_COUNT];
+static struct kc_error offline; /* code 0: the index was reached */
+
+static const struct {
+	const char *volume;	  /* NULL: a copy of 4.4.0, with `change` */
+	const char *const *words; /* NULL: all cases */
+	struct kc_volume_change change;
+} waiting[WAITING_COUNT] = {
+	[GOOD] = { .volume = RELEASE "4.4.0" },
+	[STOCK_TTYD] = { .volume = RELEASE "1.0.0", .words = only_keepalive },
+	[NEVER_ANSWERS] = { .words = only_keepalive,
+			    .change = { .kind = KC_VOLUME_WRITE,
+					.path = "bin/ttyd",
+					.mode = 0755,
+					.bytes = "#!/opt/backend.ai/bin/python\n"
+						 "import signal, socket\n"
+						 "server = socket.create_server(('127.0.0.1', 7681))\n"
+						 "signal.pause()\n" } },
+	[NEVER_LISTENS] = { .words = only_keepalive,
+			    .change = { .kind = KC_VOLUME_WRITE,
+					.path = "bin/ttyd",
+					.mode = 0755,
+					.bytes = "#!/opt/backend.ai/bin/python\n"
+						 "import signal\n"
+						 "signal.pause()\n" } },
+};
+
+static int start(enum waiting which, const char *tree, struct kc_error *err)
+{
+	const char *volume = waiting[which].volume;
+	int status = 0;
+
+	if (!volume) {
+		status = kc_volume_copy_make(tree, &copies[which], err);
+		if (status == 0)
+			status = kc_volume_change(&copies[which], &waiting[which].change, err);
+		volume = copies[which].path;
+	}
+	return status < 0 ? status : kc_checked_start(volume, waiting[which].words, &runs[which], err);
+}
+
+/* Wheels first: two runs that download at once would be late by it. */
+static int prepare(char tree[PATH_MAX], struct kc_error *err)
+{
+	static const char *const releases[] = { "1.0.0", "4.1.0", "4.1.1", "4.4.0" };
+	char path[PATH_MAX];
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(releases); i++)
+		status = kc_released_wheel(releases[i], path, err);
+	return status < 0 ? status : kc_released_tree(tree, err);
+}
+
+static int setup(void)
+{
+	char tree[PATH_MAX];
+	struct kc_error err = { 0 };
+	int status = prepare(tree, &err);
+
+	for (int i = 0; status == 0 && i < WAITING_COUNT; i++)
+		status = start((enum waiting)i, tree, &err);
+	if (status < 0 && kc_is_offline(&err)) {
+		offline = err;
+		return 0;
+	}
+	if (status < 0)
+		printf("%s\n", err.text);
+	return status;
+}
+
+static int teardown(void)
+{
+	for (int i = 0; i < WAITING_COUNT; i++) {
+		kc_checked_release(&runs[i]);
+		kc_volume_copy_release(&copies[i]);
+	}
+	return 0;
+}
+
+/* False if the test has been skipped, or has failed. */
+static bool finish(struct kc_checked *checked)
+{
+	struct kc_error err = { 0 };
+
+	if (!offline.code)
+		return KC_CHECK_OK(kc_checked_finish(checked, &err), err);
+	kc_test_skip(__FILE__, __LINE__, offline.text);
+	return false;
+}
+
+static bool run(const char *volume, const char *const words[], struct kc_checked *checked)
+{
+	struct kc_error err = { 0 };
+
+	if (!offline.code && !KC_CHECK_OK(kc_checked_start(volume, words, checked, &err), err))
+		return false;
+	return finish(checked);
+}
+
+static void zmq_of_4_1_0_needs_a_newer_libstdcxx(void)
+{
+	KC_CLEANUP_CHECKED struct kc_checked checked = { 0 };
+	char said[8192];
+	xmlNode *zmq;
+
+	if (!run(RELEASE "4.1.0", only_imports, &checked))
+		return;
+	KC_CHECK_INT(checked.status, KC_EXIT_FAILED);
+	zmq = kc_checked_find(&checked, "centos7.imports.zmq");
+	KC_CHECK_INT(kc_checked_verdict(zmq), KC_FAIL);
+	kc_checked_say(zmq, said, sizeof(said));
+	KC_CHECK_CONTAINS(said, "CXXABI_1.3.9");
+	KC_CHECK_CONTAINS(kc_buffer_string(&checked.errors), "CXXABI_1.3.9");
+	/* zmq and jupyter_client, which imports it, in both environments; nothing else. */
+	KC_CHECK_INT(kc_checked_count(&checked, KC_FAIL), 4);
+	KC_CHECK_INT(kc_checked_count(&checked, KC_BROKEN), 0);
+	KC_CHECK_INT(kc_checked_count(&checked, KC_PASS), 16);
+}
+
+static void zmq_of_4_1_1_is_the_repair(void)
+{
+	KC_CLEANUP_CHECKED struct kc_checked checked = { 0 };
+
+	if (!run(RELEASE "4.1.1", only_imports, &checked))
+		return;
+	KC_CHECK_INT(checked.status, KC_EXIT_PASSED);
+	KC_CHECK_INT(kc_checked_verdict(kc_checked_find(&checked, "centos7.imports.zmq")), KC_PASS);
+	KC_CHECK_INT(kc_checked_count(&checked, KC_PASS), 20);
+}
+
+static void is_about(double seconds, double expected, const char *what)
+{
+	KC_CHECK_MESSAGE(seconds >= expected - TOLERANCE_S && seconds <= expected + TOLERANCE_S,
+			 "%s: %.3f s, and %.3f s is expected", what, seconds, expected);
+}
+
+static void ttyd_that_does_not_serve_fails_within_its_limits(void)
+{
+	static const struct {
+		enum waiting which;
+		const char *text;
+	} rows[] = {
+		{ NEVER_LISTENS, "ttyd runs and does not listen on port 7681" },
+		{ NEVER_ANSWERS, "no whole handshake within its time limit" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct kc_checked *checked = &runs[rows[i].which];
+		xmlNode *testcase;
+		char said[8192];
+
+		if (!finish(checked))
+			return;
+		testcase = kc_checked_find(checked, KEEPALIVE);
+		kc_checked_say(testcase, said, sizeof(said));
+		KC_CHECK_INT(checked->status, KC_EXIT_FAILED);
+		KC_CHECK_INT(kc_checked_verdict(testcase), KC_FAIL);
+		KC_CHECK_CONTAINS(said, rows[i].text);
+	}
+}
+
+static void stock_ttyd_of_1_0_0_fails_the_keepalive(void)
+{
+	char said[8192];
+	xmlNode *testcase;
+
+	if (!finish(&runs[STOCK_TTYD]))
+		return;
+	testcase = kc_checked_find(&runs[STOCK_TTYD], KEEPALIVE);
+	kc_checked_say(testcase, said, sizeof(said));
+	KC_CHECK_INT(runs[STOCK_TTYD].status, KC_EXIT_FAILED);
+	KC_CHECK_INT(kc_checked_verdict(testcase), KC_FAIL);
+	KC_CHECK_CONTAINS(said, "ping");
+	is_about(kc_checked_number(testcase, "answering-ping-1-after-seconds"), 5, "ping");
+	is_about(kc_checked_number(testcase, "silent-hangup-after-seconds"), 25, "hangup");
+}
+
+static void all_cases_pass_on_4_4_0(void)
+{
+	const struct kc_checked *checked = &runs[GOOD];
+	xmlNode *keepalive;
+
+	if (!finish(&runs[GOOD]))
+		return;
+	KC_CHECK_MESSAGE(checked->status == KC_EXIT_PASSED, "exit status %d: %s", checked->status,
+			 kc_buffer_string(&checked->errors));
+	KC_CHECK(kc_checked_count(checked, KC_PASS) >= 40);
+	KC_CHECK_INT(kc_checked_count(checked, KC_FAIL), 0);
+	KC_CHECK_INT(kc_checked_count(checked, KC_BROKEN), 0);
+	KC_CHECK_INT(kc_checked_count(checked, KC_SKIP), 0);
+	keepalive = kc_checked_find(checked, KEEPALIVE);
+	KC_CHECK_INT(kc_checked_verdict(keepalive), KC_PASS);
+	is_about(kc_checked_number(keepalive, "answering-ping-1-after-seconds"), 20, "first ping");
+	is_about(kc_checked_number(keepalive, "answering-ping-2-after-seconds"), 20, "second ping");
+	is_about(kc_checked_number(keepalive, "silent-hangup-after-seconds"), 30, "hangup");
+	KC_CHECK(kc_checked_number(keepalive, "answering-command-seconds") >= 0);
+}
+
+KC_TEST_SUITE_WITH(cases_real, KC_LABEL_SLOW, setup, teardown, KC_TEST(zmq_of_4_1_0_needs_a_newer_libstdcxx),
+		   KC_TEST(zmq_of_4_1_1_is_the_repair),
+		   KC_TEST(ttyd_that_does_not_serve_fails_within_its_limits),
+		   KC_TEST(stock_ttyd_of_1_0_0_fails_the_keepalive), KC_TEST(all_cases_pass_on_4_4_0));
