@@ -13,6 +13,7 @@ extern const struct kc_case_table kc_cases_python;
 extern const struct kc_case_table kc_cases_imports;
 extern const struct kc_case_table kc_cases_imports_production;
 extern const struct kc_case_table kc_cases_runtime;
+extern const struct kc_case_table kc_cases_cpu;
 extern const struct kc_case_table kc_cases_ttyd;
 
 #endif

@@ -24,7 +24,7 @@ struct explanation {
 
 struct kc_policy {
 	cJSON *document; /* every string is borrowed from it */
-	const cJSON *distros, *base_modules, *not_imported;
+	const cJSON *distros, *base_modules, *not_imported, *cpu_levels;
 	struct kc_policy_keepalive keepalive;
 	struct explanation *explanations;
 	size_t explanation_count;
@@ -230,6 +230,35 @@ static int read_not_imported(struct kc_policy *policy, struct kc_error *err)
 	return check_unique(policy->not_imported, "module", where, err);
 }
 
+static int check_cpu_level(const cJSON *entry, struct kc_error *err)
+{
+	static const char *const texts[] = { "level", "architecture", "cpu" };
+	static const char *const known[] = { "level", "architecture", "cpu", "promised", NULL };
+	int status = kc_json_refuse_unknown(entry, known, "cpu_levels", err);
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(texts) && status == 0; i++)
+		status = check_text(cJSON_GetObjectItemCaseSensitive(entry, texts[i]), "cpu_levels", err);
+	if (status == 0 && !cJSON_IsBool(cJSON_GetObjectItemCaseSensitive(entry, "promised")))
+		return kc_error_set(err, EBADMSG, "cpu_levels: \"promised\" must be true or false");
+	return status;
+}
+
+static int read_cpu_levels(struct kc_policy *policy, struct kc_error *err)
+{
+	const cJSON *entry;
+	int status = kc_json_get_array(policy->document, "cpu_levels", "policy", &policy->cpu_levels, err);
+
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(entry, policy->cpu_levels)
+	{
+		status = check_cpu_level(entry, err);
+		if (status < 0)
+			return status;
+	}
+	return check_unique(policy->cpu_levels, "level", "cpu_levels", err);
+}
+
 /* Of a number that fits: the caller has checked the range. */
 static bool is_whole(double number)
 {
@@ -356,11 +385,13 @@ static int read_explanations(struct kc_policy *policy, struct kc_error *err)
 
 static int read_policy(struct kc_policy *policy, struct kc_error *err)
 {
-	static const char *const known[] = { "$schema",	     "version",	  "distros",	  "base_modules",
-					     "not_imported", "keepalive", "explanations", NULL };
-	static int (*const readers[])(struct kc_policy *, struct kc_error *) = {
-		read_distros, read_base_modules, read_not_imported, read_keepalive, read_explanations
-	};
+	static const char *const known[] = { "$schema",	     "version",	     "distros",
+					     "base_modules", "not_imported", "cpu_levels",
+					     "keepalive",    "explanations", NULL };
+	static int (*const readers[])(struct kc_policy *,
+				      struct kc_error *) = { read_distros,	read_base_modules,
+							     read_not_imported, read_cpu_levels,
+							     read_keepalive,	read_explanations };
 	double version = 0;
 	int status;
 
@@ -506,6 +537,40 @@ const char *kc_policy_why_not_imported(const struct kc_policy *policy, const cha
 	const cJSON *entry = find_entry(policy->not_imported, "module", module);
 
 	return entry ? entry_name(entry, "reason") : NULL;
+}
+
+int kc_policy_cpu_levels(const struct kc_policy *policy, const char *architecture,
+			 struct kc_policy_names *ret_names, struct kc_error *err)
+{
+	size_t count = 0;
+	int status = collect(policy->cpu_levels, "level", NULL, ret_names, err);
+
+	for (size_t i = 0; status == 0 && i < ret_names->count; i++) {
+		struct kc_policy_cpu_level level;
+
+		if (kc_policy_cpu_level(policy, ret_names->items[i], &level) &&
+		    strcmp(level.architecture, architecture) == 0)
+			ret_names->items[count++] = ret_names->items[i];
+	}
+	if (status == 0)
+		ret_names->count = count;
+	return status;
+}
+
+bool kc_policy_cpu_level(const struct kc_policy *policy, const char *level,
+			 struct kc_policy_cpu_level *ret_level)
+{
+	const cJSON *entry = find_entry(policy->cpu_levels, "level", level);
+
+	if (!entry)
+		return false;
+	*ret_level = (struct kc_policy_cpu_level){
+		.level = entry_name(entry, "level"),
+		.architecture = entry_name(entry, "architecture"),
+		.cpu = entry_name(entry, "cpu"),
+		.is_promised = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "promised")),
+	};
+	return true;
 }
 
 const char *kc_policy_libc(const struct kc_policy *policy, const char *distro)

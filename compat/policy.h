@@ -9,6 +9,7 @@
 #ifndef KC_COMPAT_POLICY_H
 #define KC_COMPAT_POLICY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,23 @@ const char *kc_policy_why_not_imported(const struct kc_policy *policy, const cha
 
 /* "glibc" or "musl"; NULL for an unknown distro. */
 const char *kc_policy_libc(const struct kc_policy *policy, const char *distro);
+
+/* The levels of CPU that a volume for `architecture` is tried on. */
+int kc_policy_cpu_levels(const struct kc_policy *policy, const char *architecture,
+			 struct kc_policy_names *ret_names, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* A CPU that has a level and nothing above it, as the emulator calls it. */
+struct kc_policy_cpu_level {
+	const char *level; /* "x86-64-v2" */
+	const char *architecture;
+	const char *cpu; /* "Nehalem" */
+	bool is_promised;
+};
+
+/* False for a level that the policy does not know. */
+bool kc_policy_cpu_level(const struct kc_policy *policy, const char *level,
+			 struct kc_policy_cpu_level *ret_level);
 
 /* What ttyd does with a quiet websocket client, and how far a measurement may be off either way. */
 struct kc_policy_keepalive {

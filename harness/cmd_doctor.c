@@ -10,6 +10,7 @@
 #include "base/embedded.h"
 #include "output.h"
 #include "run/scratch.h"
+#include "sandbox/emulator.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
 #include "sys/time.h"
@@ -67,6 +68,31 @@ static void reach(void *context, enum kc_sandbox_step step)
 	struct doctor *doctor = context;
 
 	doctor->reached[step] = true;
+}
+
+/* What only some checks need: a machine without is not ill. The emulator is registered in a sandbox that runs nothing. */
+static int probe_emulator(struct doctor *doctor, const char *machine, const struct kc_seccomp_filter *filter,
+			  struct kc_error *err)
+{
+	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = kc_sandbox_new();
+	KC_CLEANUP_EMULATOR struct kc_emulator emulator = { 0 };
+	struct kc_error found = { 0 };
+	char what[64];
+	int status;
+
+	if (!sandbox)
+		return kc_error_errno(err, ENOMEM, "make a sandbox");
+	status = kc_emulator_open(machine, NULL, &emulator, &found);
+	kc_sandbox_set_inner_id(sandbox, KC_STORE_SANDBOX_ID);
+	kc_sandbox_set_filter(sandbox, filter);
+	kc_sandbox_set_emulator(sandbox, &emulator);
+	if (status == 0)
+		status = kc_sandbox_start(sandbox, &found);
+	(void)snprintf(what, sizeof(what), "emulate %s (optional)", machine);
+	status = kc_output_row(&doctor->text, what, status < 0 ? found.text : emulator.version);
+	if (status == 0 && found.hint[0])
+		status = kc_output_row(&doctor->text, "", found.hint);
+	return status < 0 ? kc_error_errno(err, status, "examine this machine") : 0;
 }
 
 /* Every step of a sandbox without image and program. The steps that were reached are ok; the first that was not carries the
@@ -129,6 +155,8 @@ static int examine(struct doctor *doctor, struct kc_error *err)
 	status = kc_seccomp_compile(profile, length, "compat/seccomp.json", &filter, err);
 	if (status == 0)
 		status = walk(doctor, &filter, err);
+	for (size_t i = 1; status == 0 && doctor->exit_status == KC_EXIT_PASSED && kc_arch_choices[i]; i++)
+		status = probe_emulator(doctor, kc_arch_choices[i], &filter, err);
 	kc_seccomp_release(&filter);
 	return status;
 }

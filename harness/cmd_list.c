@@ -33,6 +33,15 @@ static int list_cases(struct kc_buffer *text, struct kc_error *err)
 	return 0;
 }
 
+static int append_source(struct kc_buffer *what, const struct kc_image_source *source)
+{
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < source->architecture_count; i++)
+		status = kc_buffer_printf(what, ", %s (%s)", source->architectures[i].path, source->fidelity);
+	return status;
+}
+
 /* "glibc 2.17, x86_64, emulated: CentOS 7.9 ..." */
 static int append_image(struct kc_buffer *text, const char *name, struct kc_error *err)
 {
@@ -44,8 +53,7 @@ static int append_image(struct kc_buffer *text, const char *name, struct kc_erro
 		return status;
 	status = kc_buffer_printf(&what, "%s %s", definition.libc_family, definition.libc_version);
 	for (size_t i = 0; status == 0 && i < definition.source_count; i++)
-		status = kc_buffer_printf(&what, ", %s (%s)", definition.sources[i].architecture,
-					  definition.sources[i].fidelity);
+		status = append_source(&what, &definition.sources[i]);
 	if (status == 0)
 		status = kc_buffer_printf(&what, ": %s", definition.what);
 	if (status == 0)

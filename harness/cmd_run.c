@@ -57,12 +57,19 @@ static bool is_terminal(void)
 	return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
 }
 
+/* NULL: this machine's. */
+static const char *architecture(const struct kc_options *options)
+{
+	return options->arch ? kc_arch_choices[options->arch] : NULL;
+}
+
 static int open_inputs(struct run *run, struct kc_error *err)
 {
 	struct kc_waiting waiting = { .is_tty = is_terminal(), .quiet = run->options->quiet };
 	const struct kc_inputs_request request = { .image = run->options->operand,
 						   .volume = run->options->volume,
 						   .plan_only = run->options->list,
+						   .architecture = architecture(run->options),
 						   .progress = kc_waiting_download,
 						   .listener = kc_waiting_work,
 						   .context = &waiting };
@@ -76,13 +83,17 @@ static int make_plan(struct run *run, struct kc_error *err)
 {
 	const struct kc_plan_list lists[] = { { .each = KC_EACH_PROMISED_IMPORT,
 						.items = run->inputs.promised.items,
-						.count = run->inputs.promised.count } };
+						.count = run->inputs.promised.count },
+					      { .each = KC_EACH_CPU_LEVEL,
+						.items = run->inputs.cpu_levels.items,
+						.count = run->inputs.cpu_levels.count } };
 	const struct kc_plan_request request = { .image = run->options->operand,
 						 .tables = kc_case_tables,
 						 .lists = lists,
 						 .list_count = KC_ARRAY_LENGTH(lists),
 						 .has_wheel = run->inputs.has_wheel,
-						 .timeout_ms = run->options->timeout_ms };
+						 .timeout_ms = run->options->timeout_ms,
+						 .is_emulated = kc_inputs_emulator(&run->inputs) != NULL };
 	int status = kc_plan_make(&run->plan, &request, err);
 
 	if (status < 0)
@@ -111,14 +122,20 @@ static int print_plan(const struct run *run, struct kc_error *err)
 static int make_reproduce(struct run *run, struct kc_error *err)
 {
 	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
+	const struct kc_options *options = run->options;
 	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)];
-	const char *const words[] = { "krunner-compat", "run", run->options->operand, "--volume",
-				      run->options->volume ? run->options->volume : release };
+	const char *words[7] = { "krunner-compat", "run", options->operand, "--volume",
+				 options->volume ? options->volume : release };
+	size_t count = 5;
 	int status = 0;
 
+	if (options->arch) {
+		words[count++] = "--arch";
+		words[count++] = kc_arch_choices[options->arch];
+	}
 	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);
 	kc_buffer_init(&run->reproduce, LIST_LIMIT);
-	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(words); i++) {
+	for (size_t i = 0; status == 0 && i < count; i++) {
 		status = i ? kc_buffer_append_string(&run->reproduce, " ") : 0;
 		if (status == 0)
 			status = kc_text_append_word(&run->reproduce, words[i]);
@@ -165,6 +182,7 @@ static int run_plan(struct run *run, struct kc_error *err)
 						 .image = &run->inputs.image,
 						 .policy = run->inputs.policy,
 						 .filter = &run->inputs.filter,
+						 .emulator = kc_inputs_emulator(&run->inputs),
 						 .keep = run->options->keep,
 						 .must_run = run->options->must_run };
 	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,

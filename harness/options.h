@@ -42,6 +42,7 @@ struct kc_options {
 	bool help;	     /* --help: nothing else counts */
 
 	const char *volume; /* NULL: the newest that fits the image */
+	int arch;	    /* index into kc_arch_choices; 0: this machine's */
 	const char *junit;  /* NULL: none */
 	bool list;
 	const char **patterns; /* -k, in the order given */
@@ -92,6 +93,7 @@ struct kc_exit_row {
 	const char *help;
 };
 
+extern const char *const kc_arch_choices[]; /* "native", then as uname(2) says it; NULL-terminated */
 extern const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT];
 extern const struct kc_option_row kc_option_rows[];
 extern const size_t kc_option_row_count;

@@ -7,6 +7,7 @@
 #define EVERY ((1u << KC_COMMAND_COUNT) - 1)
 #define FIELD(name) .offset = offsetof(struct kc_options, name)
 
+const char *const kc_arch_choices[] = { "native", "x86_64", "aarch64", NULL };
 static const char *const color_choices[] = { "auto", "always", "never", NULL };
 
 const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
@@ -35,6 +36,15 @@ const struct kc_option_row kc_option_rows[] = {
 	  FIELD(volume),
 	  .help = "what to check: a .tar.xz, a wheel, an unpacked directory, or "
 		  "pypi:NAME[==VERSION]; without it the newest release that fits the image" },
+	{ .name = "arch",
+	  .argument = "ARCH",
+	  .type = KC_OPTION_CHOICE,
+	  .commands = RUN,
+	  FIELD(arch),
+	  .choices = kc_arch_choices,
+	  .help = "which of image and volume to take: native (this machine's), x86_64 or aarch64; qemu "
+		  "emulates "
+		  "what this machine does not run" },
 	{ .name = "junit",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,

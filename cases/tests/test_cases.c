@@ -22,11 +22,12 @@ static void every_row_has_its_place_in_the_plan(void)
 	KC_CLEANUP_POLICY struct kc_policy *policy = NULL;
 	KC_CLEANUP_POLICY_NAMES struct kc_policy_names names = { 0 };
 	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
-	struct kc_plan_list list = { .each = KC_EACH_PROMISED_IMPORT };
+	KC_CLEANUP_POLICY_NAMES struct kc_policy_names levels = { 0 };
+	struct kc_plan_list lists[] = { { .each = KC_EACH_PROMISED_IMPORT }, { .each = KC_EACH_CPU_LEVEL } };
 	const struct kc_plan_request request = { .image = "centos7",
 						 .tables = kc_case_tables,
-						 .lists = &list,
-						 .list_count = 1,
+						 .lists = lists,
+						 .list_count = 2,
 						 .has_wheel = true };
 	struct kc_plan_request bare = request;
 	struct kc_error err = { 0 };
@@ -36,8 +37,11 @@ static void every_row_has_its_place_in_the_plan(void)
 	KC_REQUIRE(kc_embedded_find("compat/policy.json", &text, &length));
 	KC_REQUIRE_OK(kc_policy_load(text, length, "policy", &policy, &err), err);
 	KC_REQUIRE_OK(kc_policy_promised_imports(policy, "static-gnu", NULL, &names, &err), err);
-	list.items = names.items;
-	list.count = names.count;
+	KC_REQUIRE_OK(kc_policy_cpu_levels(policy, "x86_64", &levels, &err), err);
+	lists[0].items = names.items;
+	lists[0].count = names.count;
+	lists[1].items = levels.items;
+	lists[1].count = levels.count;
 	KC_REQUIRE_OK(kc_plan_make(&plan, &request, &err), err);
 	KC_CHECK_MESSAGE(plan.count >= 40, "%zu cases", plan.count);
 	KC_CHECK_STRING(plan.entries[plan.order[plan.count - 1]].row->name, "unchanged");

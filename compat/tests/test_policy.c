@@ -108,6 +108,30 @@ static void the_other_questions_have_answers(void)
 	KC_CHECK_INT(keepalive->hangup_ms, 30000);
 }
 
+static void levels_belong_to_an_architecture(void)
+{
+	static const struct {
+		const char *architecture, *levels;
+	} rows[] = { { "x86_64", "x86-64-v2 x86-64-v1" }, { "aarch64", "" }, { "plan9", "" } };
+	struct kc_policy_cpu_level level;
+	struct kc_error err = { 0 };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP_POLICY_NAMES struct kc_policy_names names = { 0 };
+		char joined[200];
+
+		KC_CHECK_OK(kc_policy_cpu_levels(policy, rows[i].architecture, &names, &err), err);
+		KC_CHECK_STRING(join(&names, joined, sizeof(joined)), rows[i].levels);
+	}
+	KC_REQUIRE(kc_policy_cpu_level(policy, "x86-64-v2", &level));
+	KC_CHECK_STRING(level.cpu, "Nehalem");
+	KC_CHECK_STRING(level.architecture, "x86_64");
+	KC_CHECK(level.is_promised);
+	KC_REQUIRE(kc_policy_cpu_level(policy, "x86-64-v1", &level));
+	KC_CHECK(!level.is_promised);
+	KC_CHECK(!kc_policy_cpu_level(policy, "x86-64-v9", &level));
+}
+
 /* Measured: 20.02 s and 30.02 s with a right ttyd, 5 s and 25 s with the stock one of static-gnu 1.0.0. */
 static void the_keepalive_windows_tell_right_from_wrong(void)
 {
@@ -279,6 +303,9 @@ static void a_wrong_policy_is_refused_with_the_place(void)
 		{ "\"libc\": \"glibc\"", "\"libc\": \"bionic\"", "distro \"static-gnu\": \"libc\" must be" },
 		{ "\"libc\": \"glibc\"", "\"libd\": \"glibc\"", "unknown key \"libd\"" },
 		{ "\"name\": \"alpine\"", "\"name\": \"static-gnu\"", "\"static-gnu\" stands twice" },
+		{ "\"promised\": true", "\"promised\": 1", "cpu_levels: \"promised\" must be" },
+		{ "\"level\": \"x86-64-v1\"", "\"level\": \"x86-64-v2\"", "\"x86-64-v2\" stands twice" },
+		{ "\"cpu\": \"Nehalem\"", "\"cpu\": \"\"", "cpu_levels: must be a text" },
 		{ "[\"centos7\"]", "[]", "\"must_pass_on\" names no image" },
 		{ "{ \"module\": \"zlib\" }", "{ \"module\": \"ssl\" }", "\"ssl\" stands twice" },
 		{ "{ \"module\": \"zlib\" }", "{ \"module\": \"os;x\" }", "\"os;x\" is not a module name" },
@@ -321,7 +348,7 @@ static void a_wrong_policy_is_refused_with_the_place(void)
 KC_TEST_SUITE_WITH(policy, KC_LABEL_FAST, load_policy, release_policy,
 		   KC_TEST(imports_are_promised_since_the_version_that_brought_them),
 		   KC_TEST(an_unknown_distro_is_an_error_that_names_the_known),
-		   KC_TEST(the_other_questions_have_answers),
+		   KC_TEST(the_other_questions_have_answers), KC_TEST(levels_belong_to_an_architecture),
 		   KC_TEST(the_keepalive_windows_tell_right_from_wrong),
 		   KC_TEST(versions_compare_as_people_read_them),
 		   KC_TEST(failures_are_explained_in_plain_words), KC_TEST(hostile_output_is_cut_not_trusted),

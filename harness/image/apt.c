@@ -17,14 +17,17 @@ static const char no_apt_hint[] =
 
 /* apt.conf(5). Read after the host's files, so that it has the last word over everything but hooks, which are
  * lists and have to be cleared. */
-static const char common_configuration[] = "#clear APT::Update::Pre-Invoke;\n"
-					   "#clear APT::Update::Post-Invoke;\n"
-					   "#clear APT::Update::Post-Invoke-Success;\n"
-					   "#clear APT::Architectures;\n"
-					   "Acquire::Languages \"none\";\n"
-					   "Acquire::Retries \"2\";\n"
-					   /* Our directories are closed to apt's own download user. */
-					   "APT::Sandbox::User \"root\";\n";
+static const char common_configuration[] =
+	"#clear APT::Update::Pre-Invoke;\n"
+	"#clear APT::Update::Post-Invoke;\n"
+	"#clear APT::Update::Post-Invoke-Success;\n"
+	"#clear APT::Architectures;\n"
+	"Acquire::Languages \"none\";\n"
+	/* Lists of one architecture stay when those of another are fetched. */
+	"APT::Get::List-Cleanup \"false\";\n"
+	"Acquire::Retries \"2\";\n"
+	/* Our directories are closed to apt's own download user. */
+	"APT::Sandbox::User \"root\";\n";
 
 void kc_apt_release(struct kc_apt *apt)
 {

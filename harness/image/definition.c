@@ -176,8 +176,6 @@ static int get_texts(struct parser *parser, const cJSON *object, struct kc_image
 	} texts[] = {
 		{ "kind", &source->kind },
 		{ "fidelity", &source->fidelity },
-		{ "architecture", &source->architecture },
-		{ "debian_architecture", &source->debian_architecture },
 		{ "certificates", &source->certificates },
 	};
 	int status = 0;
@@ -195,15 +193,16 @@ static int get_texts(struct parser *parser, const cJSON *object, struct kc_image
 
 static int read_source(struct parser *parser, const cJSON *object, struct kc_image_source *source)
 {
-	static const char *const keys[] = {
-		"kind", "fidelity", "architecture", "debian_architecture", "packages", "ceilings",
-		"drop", "move",	    "certificates", "directories",	   "links",    "files",
-		NULL
-	};
+	static const char *const keys[] = { "kind",	   "fidelity", "architectures", "packages",
+					    "ceilings",	   "drop",     "move",		"certificates",
+					    "directories", "links",    "files",		NULL };
 	int status = kc_json_refuse_unknown(object, keys, parser->where, parser->err);
 
 	if (status == 0)
 		status = get_texts(parser, object, source);
+	if (status == 0)
+		status = get_pairs(parser, object, "architectures", &source->architectures,
+				   &source->architecture_count);
 	if (status == 0)
 		status = get_strings(parser, object, "packages", &source->packages, &source->package_count);
 	if (status == 0)
@@ -320,6 +319,7 @@ void kc_definition_release(struct kc_definition *definition)
 	for (size_t i = 0; i < definition->source_count; i++) {
 		struct kc_image_source *source = &definition->sources[i];
 
+		free(source->architectures);
 		free(source->packages);
 		free(source->drop);
 		free(source->move);

@@ -24,7 +24,7 @@
 
 #define KC_IMAGE_NAME_SIZE 64 /* with the NUL */
 
-/* "path": "value" of the definition: a link and its target, what is moved and where to. */
+/* "path": "value" of the definition: a link and its target, what is moved and where to; or other names. */
 struct kc_definition_pair {
 	const char *path;
 	const char *value;
@@ -41,10 +41,11 @@ struct kc_definition_file {
 };
 
 struct kc_image_source {
-	const char *kind;		 /* "debian-packages" */
-	const char *fidelity;		 /* "real" or "emulated" */
-	const char *architecture;	 /* as uname(2) says it: "x86_64" */
-	const char *debian_architecture; /* as dpkg says it: "amd64" */
+	const char *kind;     /* "debian-packages" */
+	const char *fidelity; /* "real" or "emulated" */
+	struct kc_definition_pair
+		*architectures; /* as uname(2) says it, "x86_64", and as dpkg does, "amd64" */
+	size_t architecture_count;
 	const char **packages;
 	size_t package_count;
 	const char **drop; /* fnmatch(3) patterns of packaged paths that are left out; `*` matches slashes */

@@ -23,6 +23,7 @@ struct opening {
 	struct kc_store *store;
 	struct kc_definition definition;
 	const struct kc_image_source *source;
+	const struct kc_definition_pair *architecture; /* of the source: our name for it, and dpkg's */
 	struct kc_debian_packages packages;
 	char packages_directory[PATH_MAX];
 	char lock_directory[PATH_MAX];
@@ -37,19 +38,22 @@ static void cleanup_opening(struct opening *opening)
 	kc_debian_release(&opening->packages);
 }
 
-static int choose_source(struct opening *opening)
+/* The first source that has the architecture. */
+static int choose_source(struct opening *opening, const char *architecture)
 {
-	struct utsname machine;
+	for (size_t i = 0; i < opening->definition.source_count && !opening->source; i++) {
+		const struct kc_image_source *source = &opening->definition.sources[i];
 
-	if (uname(&machine) < 0)
-		return kc_error_errno(opening->err, errno, "uname");
-	for (size_t i = 0; i < opening->definition.source_count; i++)
-		if (strcmp(opening->definition.sources[i].architecture, machine.machine) == 0)
-			opening->source = opening->source ? opening->source : &opening->definition.sources[i];
-	if (!opening->source)
-		return kc_error_set(opening->err, ENOTSUP, "no source for the architecture %s",
-				    machine.machine);
-	return 0;
+		for (size_t j = 0; j < source->architecture_count; j++) {
+			if (strcmp(source->architectures[j].path, architecture) != 0)
+				continue;
+			opening->source = source;
+			opening->architecture = &source->architectures[j];
+		}
+	}
+	return opening->source ? 0
+			       : kc_error_set(opening->err, ENOTSUP, "no source for the architecture %s",
+					      architecture);
 }
 
 static int name_paths(struct opening *opening)
@@ -65,9 +69,8 @@ static int name_paths(struct opening *opening)
 		if (written < 0 || written >= PATH_MAX)
 			return kc_error_errno(opening->err, ENAMETOOLONG, "store `%s`", opening->store->path);
 	}
-	written =
-		snprintf(opening->lock_file, PATH_MAX, "%s/%s-%s-%.16s.json", opening->lock_directory,
-			 opening->definition.name, opening->source->architecture, opening->definition.digest);
+	written = snprintf(opening->lock_file, PATH_MAX, "%s/%s-%s-%.16s.json", opening->lock_directory,
+			   opening->definition.name, opening->architecture->path, opening->definition.digest);
 	if (written < 0 || written >= PATH_MAX)
 		return kc_error_errno(opening->err, ENAMETOOLONG, "store `%s`", opening->store->path);
 	return 0;
@@ -84,7 +87,7 @@ static int name_key(struct opening *opening)
 	if (status < 0)
 		return status;
 	written = snprintf(line, sizeof(line), "%d %s %s\n", KC_IMAGE_BUILDER_VERSION,
-			   opening->source->architecture, opening->definition.digest);
+			   opening->architecture->path, opening->definition.digest);
 	kc_sha256_update(&sha, line, (size_t)written);
 	for (size_t i = 0; i < opening->packages.count; i++) {
 		written = snprintf(line, sizeof(line), "%s %s\n", opening->packages.rows[i].sha256,
@@ -136,7 +139,7 @@ static bool add_facts(cJSON *info, const struct opening *opening)
 		{ "name", definition->name },
 		{ "what", definition->what },
 		{ "fidelity", opening->source->fidelity },
-		{ "architecture", opening->source->architecture },
+		{ "architecture", opening->architecture->path },
 		{ "libc_family", definition->libc_family },
 		{ "libc_version", definition->libc_version },
 		{ "ca_bundle", definition->ca_bundle },
@@ -188,7 +191,7 @@ static int build(void *context, int tree_fd, struct kc_buffer *manifest, struct 
 
 	kc_store_tell(opening->store, "building image %s from %zu Debian packages", opening->definition.name,
 		      opening->packages.count);
-	status = kc_debian_fetch(opening->packages_directory, opening->source->debian_architecture,
+	status = kc_debian_fetch(opening->packages_directory, opening->architecture->value,
 				 &opening->packages, err);
 
 	if (status == 0)
@@ -205,6 +208,7 @@ static int read_info(struct kc_image *image, const struct kc_buffer *text, struc
 		const char **place;
 	} facts[] = {
 		{ "name", &image->name },
+		{ "architecture", &image->architecture },
 		{ "fidelity", &image->fidelity },
 		{ "libc_family", &image->libc_family },
 		{ "libc_version", &image->libc_version },
@@ -260,7 +264,7 @@ static int get_newest(struct opening *opening)
 	kc_store_tell(opening->store, "asking apt for the packages of image %s", opening->definition.name);
 	kc_debian_release(&opening->packages);
 	kc_image_release(opening->image);
-	status = kc_debian_resolve(opening->packages_directory, opening->source->debian_architecture,
+	status = kc_debian_resolve(opening->packages_directory, opening->architecture->value,
 				   opening->source->packages, opening->source->package_count,
 				   &opening->packages, opening->err);
 	if (status == 0)
@@ -279,14 +283,14 @@ static bool is_final(int status)
 	return false;
 }
 
-static int open_image(struct opening *opening, const char *name)
+static int open_image(struct opening *opening, const char *name, const char *architecture)
 {
 	struct kc_error *err = opening->err, unlocked = { 0 };
 	int status = kc_definition_load(name, &opening->definition, err);
 
 	if (status < 0)
 		return status;
-	status = choose_source(opening);
+	status = choose_source(opening, architecture);
 	if (status == 0)
 		status = name_paths(opening);
 	if (status < 0)
@@ -303,14 +307,18 @@ static int open_image(struct opening *opening, const char *name)
 	return status;
 }
 
-int kc_image_open(struct kc_store *store, const char *name, struct kc_image *ret_image, struct kc_error *err)
+int kc_image_open(struct kc_store *store, const char *name, const char *architecture,
+		  struct kc_image *ret_image, struct kc_error *err)
 {
 	KC_CLEANUP(cleanup_opening)
 	struct opening opening = { .store = store, .image = ret_image, .err = err };
+	struct utsname machine;
 	int status;
 
 	*ret_image = (struct kc_image){ 0 };
-	status = open_image(&opening, name);
+	if (!architecture && uname(&machine) < 0)
+		return kc_error_errno(err, errno, "ask for this machine's architecture");
+	status = open_image(&opening, name, architecture ? architecture : machine.machine);
 	if (status == 0)
 		return 0;
 	kc_image_release(ret_image);

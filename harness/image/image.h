@@ -29,7 +29,8 @@ struct kc_image {
 	 * "libc_family", "libc_version", "ca_bundle", "source", "digest"; and "packages", an array of
 	 * {"name", "version", "file", "sha256"}; "ceilings", an object of the strings below. */
 	cJSON *info;
-	const char *name; /* these belong to `info` */
+	const char *name;	  /* these belong to `info` */
+	const char *architecture; /* as uname(2) says it */
 	const char *fidelity;
 	const char *libc_family;
 	const char *libc_version;
@@ -41,9 +42,10 @@ struct kc_image {
 
 #define KC_CLEANUP_IMAGE KC_CLEANUP(kc_image_release)
 
-/* -ENOENT: no such image; -ENOTSUP: none of its sources fits this machine. A hint says what to do. */
-int kc_image_open(struct kc_store *store, const char *name, struct kc_image *ret_image, struct kc_error *err)
-	__attribute__((warn_unused_result));
+/* For programs of `architecture`, as uname(2) says it; NULL: this machine's. -ENOENT: no such image; -ENOTSUP: none of its
+ * sources has the architecture. A hint says what to do. */
+int kc_image_open(struct kc_store *store, const char *name, const char *architecture,
+		  struct kc_image *ret_image, struct kc_error *err) __attribute__((warn_unused_result));
 void kc_image_release(struct kc_image *image);
 
 #endif

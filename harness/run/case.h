@@ -23,7 +23,8 @@ typedef void kc_case_run(const struct kc_case *row, struct kc_case_context *cont
 
 enum kc_case_each {
 	KC_EACH_NONE = 0,
-	KC_EACH_PROMISED_IMPORT /* modules that the policy promises for this volume */
+	KC_EACH_PROMISED_IMPORT, /* modules that the policy promises for this volume */
+	KC_EACH_CPU_LEVEL	 /* CPUs that the policy wants a volume of this architecture tried on */
 };
 
 enum kc_case_phase {

@@ -14,6 +14,7 @@
 
 #include "run/case.h"
 
+struct kc_emulator;
 struct kc_image;
 struct kc_policy;
 struct kc_seccomp_filter;
@@ -25,6 +26,7 @@ struct kc_case_context {
 	const struct kc_image *image;		/* its root filesystem and what is declared about it */
 	const struct kc_policy *policy;		/* of compat/, chosen for this volume and image */
 	const struct kc_seccomp_filter *filter; /* of every sandbox */
+	const struct kc_emulator *emulator;	/* of every sandbox; NULL: programs run on the CPU itself */
 	bool keep;				/* --keep: leave what may help to look into a failure */
 	bool must_run; /* --must-run: the scheduler turns a skip into BROKEN by itself */
 

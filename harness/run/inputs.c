@@ -77,17 +77,33 @@ static int fetch(struct kc_inputs *inputs, const struct kc_inputs_request *reque
 	};
 	struct kc_index_wheel wheel;
 	struct kc_index_spec spec;
-	struct utsname machine;
 	int status = kc_index_spec_parse(spec_text, &spec, err);
 
 	if (status < 0)
 		return status;
-	if (uname(&machine) < 0)
-		return kc_error_errno(err, errno, "ask for this machine's architecture");
-	status = kc_index_fetch(&spec, machine.machine, inputs->store.path, &options, &wheel, err);
+	status = kc_index_fetch(&spec, inputs->architecture, inputs->store.path, &options, &wheel, err);
 	if (status == 0)
 		(void)snprintf(ret_path, PATH_MAX, "%s", wheel.path);
 	return status;
+}
+
+static int choose_architecture(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+			       struct kc_error *err)
+{
+	struct utsname machine;
+
+	if (uname(&machine) < 0)
+		return kc_error_errno(err, errno, "ask for this machine's architecture");
+	(void)snprintf(inputs->architecture, sizeof(inputs->architecture), "%s",
+		       request->architecture ? request->architecture : machine.machine);
+	if (strcmp(machine.machine, inputs->architecture) == 0)
+		return 0;
+	return kc_emulator_open(inputs->architecture, NULL, &inputs->emulator, err);
+}
+
+const struct kc_emulator *kc_inputs_emulator(const struct kc_inputs *inputs)
+{
+	return inputs->emulator.is_open ? &inputs->emulator : NULL;
 }
 
 static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
@@ -128,11 +144,8 @@ static int check_pairing(const struct kc_inputs *inputs, const struct kc_definit
 {
 	const struct kc_volume *volume = &inputs->volume;
 	const char *wanted = kc_policy_libc(inputs->policy, volume->distro);
-	struct utsname machine;
-	char why[256];
+	char why[256], hint[160];
 
-	if (uname(&machine) < 0)
-		return kc_error_errno(err, errno, "ask for this machine's architecture");
 	if (!volume->distro[0])
 		return refuse_volume(volume, EINVAL, "its name does not say which distribution it is of",
 				     "name it as upstream does: krunner-env.DISTRO.ARCH.tar.xz (a directory: "
@@ -149,11 +162,11 @@ static int check_pairing(const struct kc_inputs *inputs, const struct kc_definit
 		return refuse_volume(volume, EXDEV, why,
 				     "`krunner-compat list images` shows the C library of each", err);
 	}
-	if (*volume->arch && strcmp(volume->arch, machine.machine) != 0) {
-		(void)snprintf(why, sizeof(why), "it is built for %s, and this machine is %s", volume->arch,
-			       machine.machine);
-		return refuse_volume(volume, EXDEV, why, "check it on a machine of its own architecture",
-				     err);
+	if (*volume->arch && strcmp(volume->arch, inputs->architecture) != 0) {
+		(void)snprintf(why, sizeof(why), "it is built for %s, and what was asked for is %s",
+			       volume->arch, inputs->architecture);
+		(void)snprintf(hint, sizeof(hint), "add `--arch %s`", volume->arch);
+		return refuse_volume(volume, EXDEV, why, hint, err);
 	}
 	return 0;
 }
@@ -198,9 +211,11 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 		{ "image", image->name },
 		{ "image.digest", image->digest },
 		{ "image.fidelity", image->fidelity },
+		{ "image.architecture", image->architecture },
 		{ "image.libc", image->libc_family },
 		{ "image.libc-version", image->libc_version },
 		{ "kernel", kernel.release },
+		{ "emulator", inputs->emulator.version },
 		{ "user", geteuid() == 0 ? "root" : "unprivileged" },
 		{ "time", "real" },
 		{ "store.repairs", inputs->store.repairs },
@@ -230,6 +245,7 @@ int kc_inputs_probe(struct kc_inputs *inputs, struct kc_error *err)
 	kc_sandbox_set_root(sandbox, inputs->image.tree);
 	kc_sandbox_set_volume(sandbox, inputs->volume.tree, KC_VOLUME_MOUNT_POINT);
 	kc_sandbox_set_filter(sandbox, &inputs->filter);
+	kc_sandbox_set_emulator(sandbox, kc_inputs_emulator(inputs));
 	status = kc_sandbox_start(sandbox, err);
 	if (status == 0)
 		status = kc_sandbox_wait(sandbox, kc_now_ms() + PROBE_TIMEOUT_MS, NULL, NULL, &outcome, err);
@@ -248,7 +264,8 @@ static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *r
 	if (status == 0 && inputs->volume.path[0])
 		status = check_pairing(inputs, definition, err);
 	if (status == 0 && !request->plan_only)
-		status = kc_image_open(&inputs->store, request->image, &inputs->image, err);
+		status = kc_image_open(&inputs->store, request->image, inputs->architecture, &inputs->image,
+				       err);
 	return status;
 }
 
@@ -282,11 +299,15 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 	if (status == 0)
 		status = load_policy(inputs, err);
 	if (status == 0)
+		status = choose_architecture(inputs, request, err);
+	if (status == 0)
 		status = kc_definition_load(request->image, &definition, err);
 	if (status == 0)
 		status = open_both(inputs, request, &definition, err);
 	if (status == 0)
 		status = list_promises(inputs, &definition, err);
+	if (status == 0)
+		status = kc_policy_cpu_levels(inputs->policy, inputs->architecture, &inputs->cpu_levels, err);
 	if (status == 0 && !request->plan_only)
 		status = gather_facts(inputs, err);
 	if (status < 0)
@@ -302,7 +323,9 @@ void kc_inputs_release(struct kc_inputs *inputs)
 	}
 	inputs->fact_count = 0;
 	kc_policy_names_release(&inputs->promised);
+	kc_policy_names_release(&inputs->cpu_levels);
 	kc_volume_release(&inputs->volume);
+	kc_emulator_release(&inputs->emulator);
 	kc_image_release(&inputs->image);
 	kc_seccomp_release(&inputs->filter);
 	kc_policy_release(&inputs->policy);

@@ -14,6 +14,7 @@
 #include "compat/policy.h"
 #include "image/image.h"
 #include "reports/result.h"
+#include "sandbox/emulator.h"
 #include "sandbox/seccomp.h"
 
 #define KC_INPUTS_FACTS 32
@@ -23,6 +24,7 @@ struct kc_inputs_request {
 	/* "pypi:NAME[==VERSION]", or the path of an archive, wheel or directory; NULL: the newest wheel whose volume is made for
 	 * the image's C library */
 	const char *volume;
+	const char *architecture; /* of image and volume, as uname(2) says it; NULL: this machine's */
 	bool plan_only; /* nothing will run: no image is made, and without `volume` no wheel is fetched */
 	/* Told what takes long before the cases can run; both may be NULL. Of a download: bytes so far, of total, -1 while
 	 * that is not known. */
@@ -35,13 +37,19 @@ struct kc_inputs {
 	struct kc_store store;
 	struct kc_policy *policy;
 	struct kc_seccomp_filter filter;
+	char architecture[72];	     /* of image and volume, as uname(2) says it */
+	struct kc_emulator emulator; /* open if this machine does not run the architecture itself */
 	struct kc_volume volume;
 	struct kc_image image;
 	bool has_wheel;
 	struct kc_policy_names promised; /* modules */
+	struct kc_policy_names cpu_levels;
 	struct kc_property facts[KC_INPUTS_FACTS];
 	size_t fact_count;
 };
+
+/* What the sandboxes of these inputs are to be given; NULL: no emulator. */
+const struct kc_emulator *kc_inputs_emulator(const struct kc_inputs *inputs);
 
 /* -EXDEV: this volume cannot work on this image or machine, in one sentence. Other errors are those of the parts. */
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)

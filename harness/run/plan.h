@@ -13,6 +13,7 @@
 #ifndef KC_RUN_PLAN_H
 #define KC_RUN_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,7 @@ struct kc_plan_request {
 	size_t list_count;
 	bool has_wheel;	    /* the volume came in one */
 	int64_t timeout_ms; /* for every case, instead of its own; 0: its own */
+	bool is_emulated;   /* programs run slowly: the cases' own limits are longer */
 };
 
 /* What only the scheduler needs of a case; same index as its `struct kc_report_case`. */

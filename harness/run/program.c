@@ -60,6 +60,7 @@ int kc_program_prepare(const struct kc_case_context *context, const char *const 
 	kc_sandbox_set_root(sandbox, context->image->tree);
 	kc_sandbox_set_volume(sandbox, context->volume->tree, KC_VOLUME_MOUNT_POINT);
 	kc_sandbox_set_filter(sandbox, context->filter);
+	kc_sandbox_set_emulator(sandbox, context->emulator);
 	kc_sandbox_set_command(sandbox, argv, environment);
 	return 0;
 }

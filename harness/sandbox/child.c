@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -116,6 +117,26 @@ static int prove_namespaces(const struct kc_sandbox_setup *setup, char object[16
 			return -EEXIST;
 	}
 	return 0;
+}
+
+/* In an instance of binfmt_misc that belongs to our user namespace and is mounted nowhere: no program ever sees it. It lives
+ * as long as the descriptor of its mount, which stays open, in pid 1 alone. */
+static int register_emulator(const struct kc_sandbox_setup *setup, char object[160])
+{
+	KC_CLEANUP_FD int context = -1, file = -1;
+	int mount_fd;
+
+	if (!setup->emulator)
+		return 0;
+	context = fsopen("binfmt_misc", FSOPEN_CLOEXEC);
+	if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	mount_fd = fsmount(context, FSMOUNT_CLOEXEC, 0);
+	if (mount_fd < 0)
+		return -errno;
+	(void)snprintf(object, 160, "register");
+	file = openat(mount_fd, "register", O_WRONLY | O_CLOEXEC);
+	return file < 0 ? -errno : kc_fd_write_all(file, setup->emulator, strlen(setup->emulator));
 }
 
 static int limit_resources(const struct kc_sandbox_setup *setup, char object[160])
@@ -339,6 +360,7 @@ static const struct step steps_after_mounts[] = {
 	{ KC_STEP_HOSTNAME, "krunner", set_hostname },
 	{ KC_STEP_LOOPBACK, "lo", bring_loopback_up },
 	{ KC_STEP_PROOF, "/proc/self/ns", prove_namespaces },
+	{ KC_STEP_EMULATOR, "binfmt_misc", register_emulator },
 	{ KC_STEP_LIMITS, "setrlimit", limit_resources },
 	{ KC_STEP_PRIVILEGES, "capabilities", drop_privileges },
 	{ KC_STEP_SECCOMP, "system-call filter", load_filter },

@@ -35,6 +35,7 @@ struct kc_sandbox_setup {
 	const struct sock_filter *filter;
 	unsigned short filter_length;
 	unsigned int sockets;
+	const char *emulator; /* what binfmt_misc takes; NULL: programs run on the CPU itself */
 	uint64_t upper_bytes;
 	uint64_t address_space_bytes; /* 0: a memory cgroup limits it */
 	ino_t host_namespaces[KC_SANDBOX_NAMESPACES];

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "sandbox/cgroup.h"
+#include "sandbox/emulator.h"
 #include "sandbox/internal.h"
 #include "sandbox/seccomp.h"
 #include "sys/fd.h"
@@ -46,6 +47,8 @@ struct kc_sandbox {
 	unsigned int next_socket;
 	int64_t started_ms;
 	unsigned int id; /* the sandbox's root outside */
+	const struct kc_emulator *emulator;
+	char **environment; /* the program's, where it has more than we were given; ours */
 };
 
 static const char *const step_names[KC_STEP_COUNT] = {
@@ -68,6 +71,7 @@ static const char *const step_names[KC_STEP_COUNT] = {
 	[KC_STEP_HOSTNAME] = "set the host name",
 	[KC_STEP_LOOPBACK] = "bring the loopback interface up",
 	[KC_STEP_PROOF] = "prove that every namespace is its own",
+	[KC_STEP_EMULATOR] = "register the emulator",
 	[KC_STEP_LIMITS] = "limit resources",
 	[KC_STEP_PRIVILEGES] = "give up capabilities and new privileges",
 	[KC_STEP_SECCOMP] = "load the system-call filter",
@@ -116,8 +120,16 @@ void kc_sandbox_set_filter(struct kc_sandbox *sandbox, const struct kc_seccomp_f
 void kc_sandbox_set_command(struct kc_sandbox *sandbox, const char *const argv[],
 			    const char *const environment[])
 {
+	free(sandbox->environment);
+	sandbox->environment = NULL;
 	sandbox->setup.argv = (char *const *)(uintptr_t)argv;
 	sandbox->setup.environment = (char *const *)(uintptr_t)environment;
+}
+
+void kc_sandbox_set_emulator(struct kc_sandbox *sandbox, const struct kc_emulator *emulator)
+{
+	sandbox->emulator = emulator;
+	sandbox->setup.emulator = emulator ? emulator->registration : NULL;
 }
 
 void kc_sandbox_set_sockets(struct kc_sandbox *sandbox, unsigned int count)
@@ -183,8 +195,10 @@ static void end(struct kc_sandbox *sandbox)
 
 void kc_sandbox_release(struct kc_sandbox **sandbox)
 {
-	if (*sandbox)
+	if (*sandbox) {
 		end(*sandbox);
+		free((*sandbox)->environment);
+	}
 	free(*sandbox);
 	*sandbox = NULL;
 }
@@ -344,11 +358,33 @@ static int follow(struct kc_sandbox *sandbox, struct kc_error *err)
 	}
 }
 
+/* The emulator takes its CPU model from the environment, and so do those of the programs that are started later. */
+static int choose_cpu(struct kc_sandbox *sandbox)
+{
+	const struct kc_emulator *emulator = sandbox->emulator;
+	char *const *given = sandbox->setup.environment;
+	size_t count = 0;
+
+	if (!emulator || !*emulator->cpu || !given || sandbox->environment)
+		return 0;
+	while (given[count])
+		count++;
+	sandbox->environment = calloc(count + 2, sizeof(*sandbox->environment));
+	if (!sandbox->environment)
+		return -ENOMEM;
+	memcpy(sandbox->environment, given, count * sizeof(*given));
+	sandbox->environment[count] = (char *)(uintptr_t)emulator->cpu;
+	sandbox->setup.environment = sandbox->environment;
+	return 0;
+}
+
 static int start(struct kc_sandbox *sandbox, struct kc_error *err)
 {
 	const struct kc_message go = { .kind = KC_MESSAGE_GO };
 	int status = open_channels(sandbox);
 
+	if (status == 0)
+		status = choose_cpu(sandbox);
 	if (status < 0)
 		return kc_error_errno(err, status, "sandbox: prepare");
 	kc_cgroup_create(&sandbox->cgroup, MEMORY_BYTES, PROCESSES);

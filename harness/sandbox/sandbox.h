@@ -10,7 +10,7 @@
  * What is set up, in this order: user, mount, pid, net, ipc, uts and cgroup namespaces; private mount
  * propagation; an overlay of the read-only image below a size-limited tmpfs; /proc, /dev, /dev/pts, /dev/shm,
  * /tmp; the volume read-only at its place; pivot_root; loopback up; proof that every namespace differs from
- * the host's; resource limits; no groups, no capabilities, no_new_privs; the seccomp filter. A layer that
+ * the host's; the emulator, if one is set; resource limits; no groups, no capabilities, no_new_privs; the seccomp filter. A layer that
  * cannot be applied ends the start with an error that names the step: nothing is ever run with less.
  * namespaces(7), mount_namespaces(7), user_namespaces(7), cgroups(7).
  *
@@ -50,6 +50,7 @@ enum kc_sandbox_step {
 	KC_STEP_HOSTNAME,
 	KC_STEP_LOOPBACK,
 	KC_STEP_PROOF,
+	KC_STEP_EMULATOR,
 	KC_STEP_LIMITS,
 	KC_STEP_PRIVILEGES,
 	KC_STEP_SECCOMP,
@@ -74,6 +75,7 @@ struct kc_sandbox_outcome {
 	unsigned int leftovers; /* processes that outlived the program and were killed */
 };
 
+struct kc_emulator;
 struct kc_sandbox;
 struct kc_seccomp_filter;
 
@@ -91,6 +93,8 @@ void kc_sandbox_set_filter(struct kc_sandbox *sandbox, const struct kc_seccomp_f
  * a command the sandbox goes through every step and ends: a probe. */
 void kc_sandbox_set_command(struct kc_sandbox *sandbox, const char *const argv[],
 			    const char *const environment[]);
+/* Every program runs in it, what it starts as well; NULL: none does. Borrowed until release; see sandbox/emulator.h. */
+void kc_sandbox_set_emulator(struct kc_sandbox *sandbox, const struct kc_emulator *emulator);
 /* Creates `count` TCP sockets inside the network namespace before the program starts; a socket keeps its
  * namespace, so that the harness may connect them from outside. */
 void kc_sandbox_set_sockets(struct kc_sandbox *sandbox, unsigned int count);

@@ -7,7 +7,7 @@
 #include "nearest.h"
 #include "tests/kc_test.h"
 
-#define MOST_WORDS 12
+#define MOST_WORDS 16
 
 /* getopt reorders what it is given. */
 static int parse(const char *const words[], struct kc_options *options, struct kc_error *err)
@@ -24,9 +24,10 @@ static int parse(const char *const words[], struct kc_options *options, struct k
 
 static void reads_every_option_of_run(void)
 {
-	static const char *const words[] = { "run",	  "--volume=v.whl", "-k",  "zmq",
-					     "centos7",	  "--timeout",	    "90",  "-j3",
-					     "-kimports", "--keep",	    "-qv", NULL };
+	static const char *const words[] = {
+		"run", "--volume=v.whl", "-k",	   "zmq", "centos7", "--timeout", "90",
+		"-j3", "-kimports",	 "--keep", "-qv", "--arch",  "aarch64",	  NULL
+	};
 	KC_CLEANUP(kc_options_release) struct kc_options options = { 0 };
 	struct kc_error err;
 
@@ -34,6 +35,7 @@ static void reads_every_option_of_run(void)
 	KC_CHECK_INT(options.command, KC_COMMAND_RUN);
 	KC_CHECK_STRING(options.operand, "centos7");
 	KC_CHECK_STRING(options.volume, "v.whl");
+	KC_CHECK_STRING(kc_arch_choices[options.arch], "aarch64");
 	KC_CHECK_INT(options.pattern_count, 2);
 	KC_CHECK_STRING(options.patterns[0], "zmq");
 	KC_CHECK_STRING(options.patterns[1], "imports");
@@ -125,6 +127,7 @@ static void refuses_a_wrong_line_with_one_that_helps(void)
 		{ { "run", "a", "--color", "alway" },
 		  "--color: unknown WHEN `alway`",
 		  "did you mean `always`?" },
+		{ { "run", "a", "--arch", "arm64" }, "--arch: unknown ARCH `arm64`", "" },
 		{ { "run", "a", "--color", "blue" }, "--color: unknown WHEN `blue`", "it is auto" },
 	};
 

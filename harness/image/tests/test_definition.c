@@ -52,8 +52,8 @@ static void unknown_names_list_the_known(void)
 	"{\"name\":\"x\",\"what\":\"x\",\"ca_bundle\":\"/x\",\"libc\":{\"family\":\"glibc\","                \
 	"\"version\":\"2.17\"},\"sources\":["
 #define SOURCE                                                                                               \
-	"{\"kind\":\"debian-packages\",\"fidelity\":\"emulated\",\"architecture\":\"x86_64\","               \
-	"\"debian_architecture\":\"amd64\",\"certificates\":\"c\",\"packages\":[\"a\"],"
+	"{\"kind\":\"debian-packages\",\"fidelity\":\"emulated\",\"architectures\":{\"x86_64\":\"amd64\"},"  \
+	"\"certificates\":\"c\",\"packages\":[\"a\"],"
 
 static void refuses_what_it_does_not_understand(void)
 {

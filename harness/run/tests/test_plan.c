@@ -92,6 +92,23 @@ static void a_given_timeout_replaces_every_limit(void)
 	KC_CHECK_INT(plan.order[0], 2);
 }
 
+static void emulated_programs_have_more_time(void)
+{
+	struct kc_plan_request slow = request;
+	KC_CLEANUP_PLAN struct kc_plan native = { 0 }, emulated = { 0 };
+	struct kc_error err = { 0 };
+
+	slow.is_emulated = true;
+	KC_REQUIRE_OK(kc_plan_make(&native, &request, &err), err);
+	KC_REQUIRE_OK(kc_plan_make(&emulated, &slow, &err), err);
+	for (size_t i = 0; i < native.count; i++)
+		KC_CHECK_INT(emulated.cases[i].timeout_ms, 10 * native.cases[i].timeout_ms);
+	kc_plan_release(&emulated);
+	slow.timeout_ms = 1500;
+	KC_REQUIRE_OK(kc_plan_make(&emulated, &slow, &err), err);
+	KC_CHECK_INT(emulated.cases[0].timeout_ms, 1500);
+}
+
 static void selects_by_substring_or_glob(void)
 {
 	static const struct {
@@ -212,6 +229,7 @@ static void refuses_rows_that_could_be_lost(void)
 
 KC_TEST_SUITE(plan, KC_LABEL_FAST, KC_TEST(names_cases_by_image_group_and_row_or_item),
 	      KC_TEST(starts_the_longest_first_and_the_last_phase_last),
-	      KC_TEST(a_given_timeout_replaces_every_limit), KC_TEST(selects_by_substring_or_glob),
-	      KC_TEST(a_selection_keeps_both_orders), KC_TEST(a_plan_without_cases_is_a_selection_of_nothing),
+	      KC_TEST(a_given_timeout_replaces_every_limit), KC_TEST(emulated_programs_have_more_time),
+	      KC_TEST(selects_by_substring_or_glob), KC_TEST(a_selection_keeps_both_orders),
+	      KC_TEST(a_plan_without_cases_is_a_selection_of_nothing),
 	      KC_TEST(refuses_rows_that_could_be_lost));
