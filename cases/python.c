@@ -20,6 +20,14 @@
 #define MAX_MODULES 1024
 /* Modules that end so many interpreters have made their point. */
 #define MAX_ROUNDS 20
+/* Reasons in a report, which has room for 256 properties. */
+#define MAX_LISTED 200
+
+static void fail_without_version(struct kc_result *result)
+{
+	kc_result_fail(result, "python and a version", "another name",
+		       "bin/python does not lead to a name that says which Python it is");
+}
 
 static void python_version(const struct kc_case *row, struct kc_case_context *context,
 			   struct kc_result *result)
@@ -36,7 +44,7 @@ static void python_version(const struct kc_case *row, struct kc_case_context *co
 	if (*volume->wheel.python_version)
 		(void)snprintf(promised, sizeof(promised), "%.15s", volume->wheel.python_version);
 	if (!*promised) {
-		kc_result_broken(result, "the volume does not say which Python it has");
+		fail_without_version(result);
 		return;
 	}
 	if (kc_program_run(context, argv, kc_environment_plain, &program, &err) < 0) {
@@ -59,7 +67,7 @@ static void python_version(const struct kc_case *row, struct kc_case_context *co
 struct modules {
 	struct module {
 		char name[96];
-		char reason[320]; /* "" while importable */
+		char reason[512]; /* "" while importable */
 		bool reported;
 		bool must; /* the policy wants it, and a crash is nobody's wish */
 	} list[MAX_MODULES];
@@ -91,17 +99,19 @@ static struct module *add(struct modules *modules, const char *name)
 	return module;
 }
 
-static bool has_init(int directory_fd, const char *name)
+static bool has_init(const struct kc_volume *volume, const char *directory, const char *name)
 {
-	char path[300];
-	struct stat status;
+	char path[PATH_MAX];
+	KC_CLEANUP_FD int fd = -1;
 
-	(void)snprintf(path, sizeof(path), "%s/__init__.py", name);
-	return fstatat(directory_fd, path, &status, 0) == 0;
+	(void)snprintf(path, sizeof(path), "%s/%s/__init__.py", directory, name);
+	fd = kc_volume_open_file(volume, path, O_PATH, NULL);
+	return fd >= 0;
 }
 
 /* The module that a directory entry stands for: "x.py", "x/__init__.py", "_x.cpython-313-x86_64-linux-gnu.so". 0: none. */
-static size_t module_name_length(int directory_fd, const char *entry, bool extensions)
+static size_t module_name_length(const struct kc_volume *volume, const char *directory, const char *entry,
+				 bool extensions)
 {
 	size_t length = strcspn(entry, ".");
 	const char *rest = entry + length;
@@ -115,23 +125,32 @@ static size_t module_name_length(int directory_fd, const char *entry, bool exten
 	}
 	if (strcmp(rest, ".py") == 0)
 		return length;
-	return !*rest && has_init(directory_fd, entry) ? length : 0;
+	return !*rest && has_init(volume, directory, entry) ? length : 0;
 }
 
-static int list_modules(const char *directory, const struct kc_policy *policy, struct modules *modules,
-			struct kc_error *err)
+/* Those that the policy leaves out are properties of the result. */
+static int list_modules(const struct kc_case_context *context, const char *directory, struct modules *modules,
+			struct kc_result *result, struct kc_error *err)
 {
-	KC_CLEANUP_DIR DIR *dir = opendir(directory);
+	int fd = kc_volume_open_file(context->volume, directory, O_RDONLY | O_DIRECTORY, err);
+	KC_CLEANUP_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
-	if (!dir)
-		return kc_error_errno(err, errno, "list `%s`", directory);
+	if (fd >= 0 && !dir)
+		return kc_fd_close(&fd), kc_error_errno(err, ENOMEM, "list `%s`", directory);
+	if (fd < 0)
+		return fd;
 	while ((entry = readdir(dir))) {
-		size_t length = module_name_length(dirfd(dir), entry->d_name, modules->extensions);
+		size_t length =
+			module_name_length(context->volume, directory, entry->d_name, modules->extensions);
 		char name[NAME_MAX + 1];
+		const char *why;
 
 		(void)snprintf(name, sizeof(name), "%.*s", (int)length, entry->d_name);
-		if (length && !kc_policy_why_not_imported(policy, name) && !add(modules, name))
+		why = kc_policy_why_not_imported(context->policy, name);
+		if (why)
+			kc_result_property(result, name, "not imported: %s", why);
+		else if (length && !add(modules, name))
 			return kc_error_set(err, E2BIG, "list `%s`: more than %d modules", directory,
 					    MAX_MODULES);
 	}
@@ -154,7 +173,19 @@ static int require_base_modules(const struct kc_policy *policy, struct modules *
 	return status;
 }
 
-/* What modules.py says: "MARK plan|try|ok|no NAME [REASON]" and "MARK end COUNT". Returns true at the end line; *ret_trying is the
+/* What stands between two marks in a line; NULL if that is not a whole line of ours. */
+static char *between(char *line, const char *mark)
+{
+	size_t length = strlen(line), around = strlen(mark) + 1;
+
+	if (length <= 2 * around || strncmp(line, mark, around - 1) != 0 || line[around - 1] != ' ' ||
+	    line[length - around] != ' ' || strcmp(line + length - around + 1, mark) != 0)
+		return NULL;
+	line[length - around] = '\0';
+	return line + around;
+}
+
+/* What modules.py says: "plan|try|ok|no NAME [REASON]" and "end COUNT". Returns true at the end line; *ret_trying is the
  * module that was being imported when the lines stopped. Modules that are built in appear here first. */
 static bool take_report(char *text, const char *mark, struct modules *modules, struct module **ret_trying)
 {
@@ -164,11 +195,11 @@ static bool take_report(char *text, const char *mark, struct modules *modules, s
 	*ret_trying = NULL;
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		char verb[8], name[96];
+		const char *words = between(line, mark);
 		int reason = 0;
 		struct module *module;
 
-		if (strncmp(line, mark, strlen(mark)) != 0 ||
-		    sscanf(line + strlen(mark), " %7s %95s %n", verb, name, &reason) != 2)
+		if (!words || sscanf(words, "%7s %95s %n", verb, name, &reason) != 2)
 			continue;
 		ended = strcmp(verb, "end") == 0;
 		module = ended ? NULL : add(modules, name);
@@ -178,8 +209,7 @@ static bool take_report(char *text, const char *mark, struct modules *modules, s
 		*ret_trying = strcmp(verb, "try") == 0 ? module : NULL;
 		module->reported = strcmp(verb, "ok") == 0 || strcmp(verb, "no") == 0;
 		if (strcmp(verb, "no") == 0)
-			(void)snprintf(module->reason, sizeof(module->reason), "%s",
-				       line + strlen(mark) + reason);
+			(void)snprintf(module->reason, sizeof(module->reason), "%s", words + reason);
 	}
 	return ended;
 }
@@ -190,6 +220,33 @@ static bool all_reported(const struct modules *modules)
 		if (!modules->list[i].reported)
 			return false;
 	return true;
+}
+
+/* Why the lines stopped: at the import of `trying`, or before the first. 0 if the other modules can be tried without it;
+ * negative: the verdict is in. */
+static int judge_stop(const struct kc_program *program, struct kc_case_context *context,
+		      struct module *trying, struct kc_result *result)
+{
+	struct kc_result scratch;
+	char what[128];
+
+	(void)snprintf(what, sizeof(what), "import %s", trying ? trying->name : "modules");
+	/* Nothing can be tried after the case's time. */
+	if (program->outcome.end == KC_END_TIMEOUT || !trying) {
+		if (kc_program_succeeded(program, context, what, result))
+			kc_result_fail(result, "every import is reported",
+				       "the interpreter ended before the first",
+				       "the interpreter ended early, with exit status 0");
+		return -ECHILD;
+	}
+	kc_result_init(&scratch);
+	(void)kc_program_succeeded(program, context, what, &scratch);
+	(void)snprintf(trying->reason, sizeof(trying->reason), "the interpreter died: %s",
+		       scratch.got ? scratch.got : "exit status 0");
+	kc_result_release(&scratch);
+	trying->reported = true;
+	trying->must = true;
+	return 0;
 }
 
 /* One interpreter, which imports what has not been reported yet. 1 when all were; 0 after a crash, or when lines were lost
@@ -221,52 +278,42 @@ static int import_round(struct kc_case_context *context, struct modules *modules
 		kc_result_broken_by(result, &err);
 		return err.code;
 	}
-	if (!program.output.data || !take_report(program.output.data, mark, modules, &trying)) {
-		struct kc_result scratch;
-
-		if (!trying) {
-			if (kc_program_succeeded(&program, context, "import modules", result))
-				kc_result_fail(result, "every import is reported",
-					       "the interpreter ended before the first",
-					       "the interpreter ended early, with exit status 0");
-			return -ECHILD;
-		}
-		kc_result_init(&scratch);
-		(void)kc_program_succeeded(&program, context, "import", &scratch);
-		(void)snprintf(trying->reason, sizeof(trying->reason), "the interpreter died: %s",
-			       scratch.got ? scratch.got : "exit status 0");
-		kc_result_release(&scratch);
-		trying->reported = true;
-		trying->must = true;
-		return 0;
-	}
-	return all_reported(modules);
+	if (program.output.data && take_report(program.output.data, mark, modules, &trying))
+		return all_reported(modules);
+	return judge_stop(&program, context, trying, result);
 }
 
-/* Modules that must import fail the case; the others inform. */
-static void judge(const struct modules *modules, struct kc_result *result)
+/* Modules that do not import inform: as many as a report has room for. */
+static void list_reasons(const struct modules *modules, struct kc_result *result)
 {
-	size_t importable = 0;
+	size_t importable = 0, listed = 0, reported = 0;
 
 	for (size_t i = 0; i < modules->count; i++) {
 		const struct module *module = &modules->list[i];
 
-		if (!module->reported) {
-			kc_result_broken(result, "module %s was planned and never reported", module->name);
-			return;
-		}
-		importable += !module->reason[0];
-		if (module->reason[0])
+		reported += module->reported;
+		importable += module->reported && !module->reason[0];
+		if (module->reason[0] && listed++ < MAX_LISTED)
 			kc_result_property(result, module->name, "not importable: %s", module->reason);
 	}
+	if (listed > MAX_LISTED)
+		kc_result_property(result, "not-listed", "%zu more that are not importable",
+				   listed - MAX_LISTED);
 	kc_result_property(result, "importable", "%zu of %zu", importable, modules->count);
+	if (reported < modules->count)
+		kc_result_property(result, "not-tried", "%zu", modules->count - reported);
+}
+
+/* Those that must import fail the case. */
+static bool judge_required(const struct modules *modules, struct kc_result *result)
+{
 	for (size_t i = 0; i < modules->count; i++)
 		if (modules->list[i].reason[0] && modules->list[i].must) {
 			kc_result_fail(result, "importable", modules->list[i].reason, "import %s: %s",
 				       modules->list[i].name, modules->list[i].reason);
-			return;
+			return false;
 		}
-	kc_result_pass(result);
+	return true;
 }
 
 static void import_all(struct kc_case_context *context, const char *subdirectory, bool extensions,
@@ -276,7 +323,7 @@ static void import_all(struct kc_case_context *context, const char *subdirectory
 	const char *script = NULL;
 	struct kc_error err = { 0 };
 	size_t script_length;
-	char directory[PATH_MAX + 64], version[16];
+	char directory[64], version[16];
 	int status = 0;
 
 	if (!modules || !kc_embedded_find("cases/modules.py", &script, &script_length)) {
@@ -285,10 +332,13 @@ static void import_all(struct kc_case_context *context, const char *subdirectory
 	}
 	modules->extensions = extensions;
 	kc_program_python_version(context->volume, version);
-	(void)snprintf(directory, sizeof(directory), "%s/lib/python%s%s", context->volume->tree, version,
-		       subdirectory);
+	if (!*version) {
+		fail_without_version(result);
+		return;
+	}
+	(void)snprintf(directory, sizeof(directory), "lib/python%s%s", version, subdirectory);
 	/* Volumes whose extensions are all built in have no such directory, or an empty one. */
-	if (list_modules(directory, context->policy, modules, &err) < 0 &&
+	if (list_modules(context, directory, modules, result, &err) < 0 &&
 	    !(extensions && err.code == -ENOENT)) {
 		kc_result_fail(result, "a directory of modules", strerror(-err.code), "%s", err.text);
 		return;
@@ -302,8 +352,9 @@ static void import_all(struct kc_case_context *context, const char *subdirectory
 	if (status == 0)
 		kc_result_fail(result, "modules import", "the interpreter keeps dying",
 			       "%d interpreters, and still not every module was imported", MAX_ROUNDS);
-	else if (status > 0)
-		judge(modules, result);
+	list_reasons(modules, result);
+	if (judge_required(modules, result) && status > 0)
+		kc_result_pass(result);
 }
 
 static void standard_library(const struct kc_case *row, struct kc_case_context *context,

@@ -62,15 +62,16 @@ static bool is_empty(int fd)
 	return dir != NULL;
 }
 
-/* NULL if the entry is what it must be, else what was found instead. Links are followed: their targets stay inside, the
- * extraction has seen to that. */
-static const char *examine(int tree_fd, const char *path, enum entry_kind kind)
+/* NULL if the entry is what it must be, else what was found instead. */
+static const char *examine(const struct kc_volume *volume, const char *path, enum entry_kind kind)
 {
-	KC_CLEANUP_FD int fd = openat(tree_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	KC_CLEANUP_FD int fd = kc_volume_open_file(volume, path, O_RDONLY, NULL);
 	struct stat status;
 
+	if (fd == -EXDEV)
+		return "a link out of the volume";
 	if (fd < 0 || fstat(fd, &status) < 0)
-		return errno == ENOENT ? "nothing there" : strerror(errno);
+		return fd == -ENOENT ? "nothing there" : strerror(fd < 0 ? -fd : errno);
 	if (kind == ENTRY_PROGRAM) {
 		if (!S_ISREG(status.st_mode))
 			return "not a regular file";
@@ -85,12 +86,7 @@ static void check_entries(const struct entry *entries, size_t count, const struc
 			  struct kc_result *result)
 {
 	char version[16];
-	KC_CLEANUP_FD int tree_fd = open(volume->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (tree_fd < 0) {
-		kc_result_broken(result, "open `%s`: %s", volume->tree, strerror(errno));
-		return;
-	}
 	kc_program_python_version(volume, version);
 	if (!*version)
 		(void)snprintf(version, sizeof(version), "%.15s", volume->wheel.python_version);
@@ -101,7 +97,9 @@ static void check_entries(const struct entry *entries, size_t count, const struc
 
 		(void)snprintf(path, sizeof(path), "%.*s%s%s", (int)before, entries[i].path,
 			       percent ? version : "", percent ? percent + 2 : "");
-		found = examine(tree_fd, path, entries[i].kind);
+		found = examine(volume, path, entries[i].kind);
+		if (!found && percent && !*version)
+			found = "no version in the name that bin/python leads to";
 		if (found) {
 			kc_result_fail(result, entry_names[entries[i].kind], found,
 				       "%s in the volume: expected %s, found %s", path,
@@ -154,8 +152,11 @@ static void check_labels(const struct kc_case *row, struct kc_case_context *cont
 		return;
 	}
 	kc_program_python_version(volume, version);
-	if (agree("krunner-python", version, wheel->python_version, result) &&
-	    agree("versions.txt", volume->distro, wheel->versions_text, result))
+	if (!*version)
+		kc_result_fail(result, "python and a version", "another name",
+			       "bin/python does not lead to a name that says which Python it is");
+	else if (agree("krunner-python", version, wheel->python_version, result) &&
+		 agree("versions.txt", volume->distro, wheel->versions_text, result))
 		kc_result_pass(result);
 }
 
@@ -187,14 +188,19 @@ static void unmap(struct mapping *mapping)
 		(void)munmap(mapping->bytes, mapping->length); /* fails only for a mapping that is none */
 }
 
-static int map(const char *path, struct mapping *ret_mapping, struct kc_error *err)
+static int map(const struct kc_volume *volume, const char *path, struct mapping *ret_mapping,
+	       struct kc_error *err)
 {
-	KC_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	KC_CLEANUP_FD int fd = kc_volume_open_file(volume, path, O_RDONLY, err);
 	struct stat status;
 	void *bytes;
 
-	if (fd < 0 || fstat(fd, &status) < 0)
-		return kc_error_errno(err, errno, "open `%s`", path);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &status) < 0)
+		return kc_error_errno(err, errno, "look at `%s`", path);
+	if (!S_ISREG(status.st_mode))
+		return kc_error_set(err, EINVAL, "`%s` is not a regular file", path);
 	if (status.st_size == 0)
 		return 0;
 	bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -220,7 +226,7 @@ static int examine_elf(const char *path, const struct stat *status, int type, st
 
 	if (type != FTW_F || !S_ISREG(status->st_mode))
 		return 0;
-	if (map(path, &mapping, &err) < 0) {
+	if (map(walk.volume, name, &mapping, &err) < 0) {
 		kc_result_broken_by(walk.result, &err);
 		return 1;
 	}
@@ -264,12 +270,12 @@ static void check_ttyd(const struct kc_case *row, struct kc_case_context *contex
 {
 	KC_CLEANUP(unmap) struct mapping mapping = { 0 };
 	KC_CLEANUP_ELF struct kc_elf elf = { 0 };
-	char path[PATH_MAX + 16], digest[KC_SHA256_HEX_SIZE];
+	char digest[KC_SHA256_HEX_SIZE];
 	const char *promised = context->volume->wheel.ttyd_sha256;
 	struct kc_error err = { 0 };
 
-	(void)snprintf(path, sizeof(path), "%s/bin/ttyd", context->volume->tree);
-	if (map(path, &mapping, &err) < 0 || kc_elf_read(mapping.bytes, mapping.length, &elf, &err) < 0) {
+	if (map(context->volume, "bin/ttyd", &mapping, &err) < 0 ||
+	    kc_elf_read(mapping.bytes, mapping.length, &elf, &err) < 0) {
 		kc_result_fail(result, "a static program", err.text, "bin/ttyd: %s", err.text);
 		return;
 	}

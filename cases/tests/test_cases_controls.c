@@ -348,6 +348,27 @@ static const struct control modules[] = {
 	  .patterns = { "python" },
 	  .findings = { { "python.extension-modules", "import torn: the interpreter died: killed by signal 7",
 			  KC_FAIL } } },
+	/* Every other module is there at once, so that the time is this one's. */
+	{ .name = "a module that hangs",
+	  .changes = { SABOTAGE("import importlib.machinery, linecache, sys, time, tokenize\n"
+				"class Finder:\n"
+				"    def find_spec(name, path=None, target=None):\n"
+				"        if name == 'uuid':\n"
+				"            time.sleep(1000)\n"
+				"        return importlib.machinery.ModuleSpec(name, None, "
+				"is_package=True)\n"
+				"sys.meta_path.insert(0, Finder)\n") },
+	  .patterns = { "python.standard-library" },
+	  .findings = { { "python.standard-library", "import uuid: not done within 6.0 s", KC_BROKEN } },
+	  .timeout = "6" },
+	{ .name = "no module imports, with more words than are kept",
+	  .changes = { SABOTAGE("import importlib, linecache, sys, tokenize\n"
+				"class Finder:\n"
+				"    def find_spec(name, path=None, target=None):\n"
+				"        raise ImportError('broken ' * 1000, name=name)\n"
+				"sys.meta_path.insert(0, Finder)\n") },
+	  .patterns = { "python" },
+	  .findings = { { "python.standard-library", "ImportError: broken broken", KC_FAIL } } },
 	{ .name = "a module that breaks most others, with many words",
 	  .changes = { WRITE(LIB "re/__init__.py", "raise ImportError('broken ' * 40)\n") },
 	  .patterns = { "python.standard-library", "imports.zlib" },
@@ -491,7 +512,7 @@ static void a_ttyd_that_ends_is_noticed_at_once(void)
 		{ .name = "ttyd that says much and exits",
 		  .changes = { PROGRAM("bin/ttyd",
 				       "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8 9; do head -c 40000 /dev/zero | "
-				       "tr '\\0' x >&2; done\necho its last words >&2\nexit 0\n") },
+				       "tr '\\0' x >&2; done\nexit 0\n") },
 		  .patterns = { "ttyd.keepalive" },
 		  .findings = { { "ttyd.keepalive", "ended by itself", KC_FAIL } } },
 		{ .name = "ttyd that crashes",
@@ -556,6 +577,9 @@ static void a_broken_module_that_nobody_needs_is_listed(void)
 	kc_checked_property(kc_checked_find(&checked, "centos7.python.standard-library"), "colorsys", listed,
 			    sizeof(listed));
 	KC_CHECK_CONTAINS(listed, "not importable: ValueError: broken on purpose");
+	kc_checked_property(kc_checked_find(&checked, "centos7.python.standard-library"), "this", listed,
+			    sizeof(listed));
+	KC_CHECK_STRING(listed, "not imported: importing it prints a poem");
 	kc_checked_property(kc_checked_find(&checked, "centos7.python.extension-modules"), "torn", listed,
 			    sizeof(listed));
 	KC_CHECK_CONTAINS(listed, "not importable: ImportError");

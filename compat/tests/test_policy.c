@@ -102,7 +102,7 @@ static void the_other_questions_have_answers(void)
 	KC_CHECK_CONTAINS(join(&modules, joined, sizeof(joined)), " hashlib ");
 	KC_CHECK_STRING(kc_policy_libc(policy, "static-gnu"), "glibc");
 	KC_CHECK_STRING(kc_policy_libc(policy, "alpine"), "musl");
-	KC_CHECK_STRING(kc_policy_why_not_imported(policy, "winreg"), "belongs to Windows");
+	KC_CHECK_STRING(kc_policy_why_not_imported(policy, "_ios_support"), "belongs to iOS");
 	KC_CHECK(!kc_policy_why_not_imported(policy, "ssl"));
 	KC_CHECK_INT(keepalive->ping_interval_ms, 20000);
 	KC_CHECK_INT(keepalive->hangup_ms, 30000);

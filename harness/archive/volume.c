@@ -3,9 +3,11 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "archive/extract.h"
@@ -13,6 +15,8 @@
 #include "archive/names.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+
+#define MOST_LINKS 40 /* as the kernel, path_resolution(7) */
 
 #define INPUTS "a krunner-env.*.tar.xz, a wheel that holds one, or an unpacked directory"
 
@@ -85,39 +89,136 @@ static int open_path(const char *path, struct kc_error *err)
 
 /* --- What the tree says --- */
 
-/* Follows the links of bin/python within bin/ by hand: the tree is hostile, and absolute links in it are
- * meant for the container. */
-static int open_interpreter(int bin_fd)
+/* A path on its way through the links of the tree, as the container would see it. */
+struct walk {
+	char done[PATH_MAX]; /* absolute, without links; "" for the root */
+	char rest[2 * PATH_MAX];
+	unsigned int links;
+};
+
+/* The directory above, where ".." leads; that of the root is the root. */
+static void go_up(struct walk *walk)
 {
-	char name[NAME_MAX + 1] = "python";
+	char *slash = strrchr(walk->done, '/');
 
-	for (int hops = 0; hops < 8; hops++) {
-		char target[PATH_MAX];
-		ssize_t length = readlinkat(bin_fd, name, target, sizeof(target) - 1);
-		const char *next = target;
-
-		if (length < 0)
-			return openat(bin_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		target[length] = '\0';
-		if (target[0] == '/')
-			next = kc_link_below(target, KC_VOLUME_MOUNT_POINT "/bin");
-		if (!next || !*next || strchr(next, '/') || strlen(next) >= sizeof(name))
-			return -1;
-		memcpy(name, next, strlen(next) + 1);
-	}
-	return -1;
+	if (slash)
+		*slash = '\0';
 }
 
-/* Leaves *ret_arch alone if there is nothing to learn: that the interpreter is there and right is for the
- * checks to say. */
-static void find_arch(int tree_fd, char ret_arch[KC_WHEEL_WORD_SIZE])
+/* Takes the next component of `rest` into ret_name. False at the end. */
+static bool next_component(struct walk *walk, char ret_name[NAME_MAX + 1], int *ret_error)
+{
+	const char *name = walk->rest + strspn(walk->rest, "/");
+	size_t length = strcspn(name, "/");
+
+	*ret_error = length > NAME_MAX ? -ENAMETOOLONG : 0;
+	if (!length || *ret_error)
+		return false;
+	memcpy(ret_name, name, length);
+	ret_name[length] = '\0';
+	memmove(walk->rest, name + length, strlen(name + length) + 1);
+	return true;
+}
+
+/* Goes into `name`, or, if that is a link, puts its target in front of what is left to walk. */
+static int step_into(struct walk *walk, int tree_fd, const char *name)
+{
+	char target[PATH_MAX], rest[2 * PATH_MAX];
+	size_t used = strlen(walk->done);
+	const char *below;
+	ssize_t length;
+
+	if (used + strlen(name) + 2 > sizeof(walk->done))
+		return -ENAMETOOLONG;
+	(void)snprintf(walk->done + used, sizeof(walk->done) - used, "/%s", name);
+	below = kc_link_below(walk->done, KC_VOLUME_MOUNT_POINT);
+	if (!below || !*below)
+		return 0; /* on the way to the volume, or elsewhere: the end will tell */
+	length = readlinkat(tree_fd, below, target, sizeof(target) - 1);
+	if (length < 0)
+		return errno == EINVAL || (errno == ENOENT && !walk->rest[0]) ? 0 : -errno;
+	if (walk->links++ == MOST_LINKS)
+		return -ELOOP;
+	target[length] = '\0';
+	if ((size_t)snprintf(rest, sizeof(rest), "%s%s", target, walk->rest) >= sizeof(rest))
+		return -ENAMETOOLONG;
+	memcpy(walk->rest, rest, strlen(rest) + 1);
+	if (target[0] == '/')
+		walk->done[0] = '\0';
+	else
+		go_up(walk);
+	return 0;
+}
+
+static int walk_links(struct walk *walk, int tree_fd)
+{
+	char name[NAME_MAX + 1];
+	int status = 0;
+
+	while (status == 0 && next_component(walk, name, &status)) {
+		if (strcmp(name, "..") == 0)
+			go_up(walk);
+		else if (strcmp(name, ".") != 0)
+			status = step_into(walk, tree_fd, name);
+	}
+	return status;
+}
+
+static int explain_walk(int status, const char *path, struct kc_error *err)
+{
+	if (status == -EXDEV)
+		return kc_error_set(err, EXDEV, "open `%s` of the volume: it leads out of the volume", path);
+	return kc_error_errno(err, status, "open `%s` of the volume", path);
+}
+
+int kc_volume_resolve(const struct kc_volume *volume, const char *path, char ret_path[PATH_MAX],
+		      struct kc_error *err)
+{
+	KC_CLEANUP_FD int tree_fd = kc_dir_open(AT_FDCWD, volume->tree, err);
+	struct walk walk = { .links = 0 };
+	const char *below = NULL;
+	int status = 0;
+
+	if (tree_fd < 0)
+		return tree_fd;
+	if ((size_t)snprintf(walk.rest, sizeof(walk.rest), KC_VOLUME_MOUNT_POINT "/%s", path) >= PATH_MAX)
+		status = -ENAMETOOLONG;
+	if (status == 0)
+		status = walk_links(&walk, tree_fd);
+	if (status == 0)
+		below = kc_link_below(walk.done, KC_VOLUME_MOUNT_POINT);
+	if (status < 0 || !below)
+		return explain_walk(status < 0 ? status : -EXDEV, path, err);
+	memcpy(ret_path, below, strlen(below) + 1);
+	return 0;
+}
+
+int kc_volume_open_file(const struct kc_volume *volume, const char *path, int flags, struct kc_error *err)
+{
+	/* The links have been followed; whoever puts a new one there meanwhile gets nothing. */
+	struct open_how how = { .flags = (unsigned int)flags | O_CLOEXEC | O_NONBLOCK,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	KC_CLEANUP_FD int tree_fd = -1;
+	char resolved[PATH_MAX];
+	int status = kc_volume_resolve(volume, path, resolved, err);
+	long fd;
+
+	if (status < 0)
+		return status;
+	tree_fd = kc_dir_open(AT_FDCWD, volume->tree, err);
+	if (tree_fd < 0)
+		return tree_fd;
+	fd = syscall(SYS_openat2, tree_fd, *resolved ? resolved : ".", &how, sizeof(how));
+	return fd < 0 ? explain_walk(-errno, path, err) : (int)fd;
+}
+
+static void find_arch(const struct kc_volume *volume, char ret_arch[KC_WHEEL_WORD_SIZE])
 {
 	static const struct {
 		unsigned int machine;
 		const char *arch;
 	} machines[] = { { EM_X86_64, "x86_64" }, { EM_AARCH64, "aarch64" } };
-	KC_CLEANUP_FD int bin = openat(tree_fd, "bin", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	KC_CLEANUP_FD int fd = bin < 0 ? -1 : open_interpreter(bin);
+	KC_CLEANUP_FD int fd = kc_volume_open_file(volume, "bin/python", O_RDONLY, NULL);
 	Elf64_Ehdr header;
 	struct stat status;
 
@@ -262,7 +363,6 @@ static int open_tree(const struct kc_volume *volume, struct kc_error *err)
 static int fill(struct kc_store *store, struct kc_volume *volume, struct kc_error *err)
 {
 	KC_CLEANUP_FD int fd = open_path(volume->path, err);
-	KC_CLEANUP_FD int tree = -1;
 	int status;
 
 	if (fd < 0)
@@ -271,12 +371,9 @@ static int fill(struct kc_store *store, struct kc_volume *volume, struct kc_erro
 	if (status == 0)
 		status = volume->kind == KC_VOLUME_DIRECTORY ? open_directory(fd, volume, err)
 							     : open_archive(store, fd, volume, err);
-	if (status < 0 || volume->arch[0])
-		return status;
-	tree = open_tree(volume, err);
-	if (tree >= 0)
-		find_arch(tree, volume->arch);
-	return tree < 0 ? tree : 0;
+	if (status == 0 && !volume->arch[0])
+		find_arch(volume, volume->arch);
+	return status;
 }
 
 int kc_volume_open(struct kc_store *store, const char *path, struct kc_volume *ret_volume,

@@ -6,8 +6,8 @@
  * used where it is. Either way the volume has a manifest, so that a run can prove that it left it alone.
  *
  * Life cycle: 1. kc_volume_open  2. read the fields  3. kc_volume_verify, repeatable  4. kc_volume_release
- * (idempotent, fit for a zeroed object). What is in the tree is hostile: open nothing in it by path without
- * O_NOFOLLOW.
+ * (idempotent, fit for a zeroed object). What is in the tree is hostile, and absolute links in it are meant for the
+ * container: open nothing in it but with kc_volume_open_file.
  */
 #ifndef KC_ARCHIVE_VOLUME_H
 #define KC_ARCHIVE_VOLUME_H
@@ -46,6 +46,16 @@ int kc_volume_open(struct kc_store *store, const char *path, struct kc_volume *r
 
 /* 0 if the tree is still what it was at open; -EUCLEAN naming the differences. */
 int kc_volume_verify(const struct kc_volume *volume, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* Where `path` of the volume leads, seen from the container: relative to the tree, without links. Absolute links lead into the
+ * volume if they go through its mount point; -EXDEV if the way ends elsewhere. What it ends at need not exist. */
+int kc_volume_resolve(const struct kc_volume *volume, const char *path, char ret_path[PATH_MAX],
+		      struct kc_error *err) __attribute__((warn_unused_result));
+
+/* Opens what `path` leads to, as open(2) with `flags`, O_CLOEXEC and O_NONBLOCK; never anything outside the tree. Returns the
+ * descriptor. */
+int kc_volume_open_file(const struct kc_volume *volume, const char *path, int flags, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
 void kc_volume_release(struct kc_volume *volume);

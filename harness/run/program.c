@@ -24,21 +24,14 @@ const char *const kc_environment_production[] = { PLAIN_ENVIRONMENT, "LD_LIBRARY
 
 void kc_program_python_version(const struct kc_volume *volume, char ret_version[16])
 {
-	char path[PATH_MAX + 16], target[64] = "";
-	const char *name = target;
+	char path[PATH_MAX];
+	const char *name;
 
 	ret_version[0] = '\0';
-	(void)snprintf(path, sizeof(path), "%s/bin/python", volume->tree);
-	if (readlink(path, target, sizeof(target) - 1) < 0)
+	if (kc_volume_resolve(volume, "bin/python", path, NULL) < 0)
 		return;
-	/* "python3.13", or "python3" and from there on. */
-	if (strcmp(name, "python3") == 0) {
-		(void)snprintf(path, sizeof(path), "%s/bin/python3", volume->tree);
-		memset(target, 0, sizeof(target));
-		if (readlink(path, target, sizeof(target) - 1) < 0)
-			return;
-	}
-	if (strncmp(name, "python", strlen("python")) == 0 &&
+	name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	if (strncmp(name, "python", strlen("python")) == 0 && strchr(name, '.') &&
 	    strspn(name + 6, "0123456789.") == strlen(name + 6))
 		(void)snprintf(ret_version, 16, "%.15s", name + 6);
 }

@@ -10,6 +10,7 @@
 #include "archive/volume.h"
 #include "archive/wheel.h"
 #include "fixtures/tar_maker.h"
+#include "fixtures/temporary.h"
 #include "archive/tests/store_test.h"
 #include "sys/fd.h"
 #include "tests/kc_test.h"
@@ -325,6 +326,59 @@ static void notices_that_a_volume_was_changed(void)
 
 /* --- Bad input --- */
 
+/* As the container sees them; this machine's own /etc and /opt have no part in it. */
+static void links_lead_where_the_container_sees_them(void)
+{
+	static const struct {
+		const char *path, *target;
+	} links[] = {
+		{ "bin/python", "/opt/backend.ai/bin/python3" },
+		{ "bin/python3", "python3.13" },
+		{ "bin/up", "../lib" },
+		{ "bin/gone", "/opt/backend.ai/lib/gone" },
+		{ "bin/loop", "loop" },
+		{ "bin/host", "/etc/passwd" },
+		{ "bin/above", "../../../etc/passwd" },
+		{ "bin/beside", "/opt/backend.aiX/bin" },
+		{ "bin/back", "/usr/../opt/./backend.ai//lib" },
+		{ "bin/root", "/opt/backend.ai" },
+	};
+	static const struct {
+		const char *path, *resolved; /* NULL: none */
+		int open_error;
+	} rows[] = {
+		{ "bin/python", "bin/python3.13", 0 }, { "bin/up/..", "", 0 },
+		{ "bin/root/bin/up", "lib", 0 },       { "bin/back", "lib", 0 },
+		{ "bin/gone", "lib/gone", -ENOENT },   { "nowhere/x", NULL, -ENOENT },
+		{ "bin/python/x", NULL, -ENOTDIR },    { "bin/loop", NULL, -ELOOP },
+		{ "bin/host", NULL, -EXDEV },	       { "bin/above", NULL, -EXDEV },
+		{ "bin/beside", NULL, -EXDEV },	       { "..", NULL, -EXDEV },
+		{ "../../etc/passwd", NULL, -EXDEV },
+	};
+	KC_CLEANUP_TEMPORARY struct kc_temporary directory = { "" };
+	struct kc_volume volume = { .kind = KC_VOLUME_DIRECTORY };
+	KC_CLEANUP_FD int tree = -1;
+	struct kc_error err = { 0 };
+
+	KC_REQUIRE_OK(kc_temporary_make(&directory, &err), err);
+	memcpy(volume.tree, directory.path, sizeof(volume.tree));
+	tree = open(directory.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	KC_CHECK_INT(mkdirat(tree, "bin", 0755), 0);
+	KC_CHECK_INT(mkdirat(tree, "lib", 0755), 0);
+	KC_CHECK_INT(mknodat(tree, "bin/python3.13", S_IFREG | 0755, 0), 0);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(links); i++)
+		KC_CHECK_INT(symlinkat(links[i].target, tree, links[i].path), 0);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP_FD int fd = kc_volume_open_file(&volume, rows[i].path, O_RDONLY, NULL);
+		char resolved[PATH_MAX] = "(none)";
+		int status = kc_volume_resolve(&volume, rows[i].path, resolved, NULL);
+
+		KC_CHECK_MESSAGE((fd < 0 ? fd : 0) == rows[i].open_error, "%s: %d", rows[i].path, fd);
+		KC_CHECK_INT(status, rows[i].resolved ? 0 : rows[i].open_error);
+		KC_CHECK_STRING(resolved, rows[i].resolved ? rows[i].resolved : "(none)");
+	}
+}
+
 static void bad_nothing(struct kc_buffer *content)
 {
 	(void)content;
@@ -429,4 +483,5 @@ static void explains_bad_paths(void)
 KC_TEST_SUITE(volume, KC_LABEL_FAST, KC_TEST(tells_what_a_wheel_says), KC_TEST(refuses_bad_wheels),
 	      KC_TEST(refuses_damaged_wheels), KC_TEST(takes_volume_names_apart), KC_TEST(opens_every_kind),
 	      KC_TEST(shares_the_tree_of_wheel_and_archive), KC_TEST(notices_that_a_volume_was_changed),
-	      KC_TEST(explains_bad_volumes), KC_TEST(explains_bad_paths));
+	      KC_TEST(links_lead_where_the_container_sees_them), KC_TEST(explains_bad_volumes),
+	      KC_TEST(explains_bad_paths));
