@@ -22,6 +22,6 @@ int kc_sigill_locate(const struct kc_case_context *context, const char *const ar
 	__attribute__((warn_unused_result));
 
 /* The same from the emulator's lines alone, of which `program` is the first program. The text is hostile. */
-void kc_sigill_find(const char *trace, const char *program, char ret_path[PATH_MAX]);
+void kc_sigill_find(const char *text, const char *program, char ret_path[PATH_MAX]);
 
 #endif

@@ -804,8 +804,10 @@ static void every_case_has_noticed_something(void)
 		for (size_t j = 0; j < kc_case_tables[i]->count; j++) {
 			const struct kc_case *row = &kc_case_tables[i]->rows[j];
 
-			KC_CHECK_MESSAGE(is_noticed(kc_case_tables[i], row), "%s.%s has no negative control",
-					 kc_case_tables[i]->group, row->name);
+			/* The CPU levels have theirs in test_cases_emulated.c. */
+			KC_CHECK_MESSAGE(
+				kc_case_tables[i] == &kc_cases_cpu || is_noticed(kc_case_tables[i], row),
+				"%s.%s has no negative control", kc_case_tables[i]->group, row->name);
 		}
 }
 
