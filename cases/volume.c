@@ -318,7 +318,7 @@ static const struct kc_case cases[] = {
 	  .what = "interpreter, ttyd and library folders are where the agent looks for them",
 	  .run = check_layout, .timeout_ms = 10000 },
 	{ KC_CASE("labels"), .what = "the wheel's label files agree with the volume", .run = check_labels,
-	  .timeout_ms = 10000 },
+	  .of_wheel = true, .timeout_ms = 10000 },
 	{ KC_CASE("architecture"), .what = "every ELF file is built for the volume's architecture",
 	  .run = check_architecture, .timeout_ms = 30000 },
 	{ KC_CASE("mount-points"), .what = "the agent's mount points are there and empty",

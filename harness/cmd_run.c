@@ -13,6 +13,7 @@
 #include "output.h"
 #include "reports/console.h"
 #include "reports/junit.h"
+#include "reports/text.h"
 #include "run/inputs.h"
 #include "run/plan.h"
 #include "run/scheduler.h"
@@ -37,6 +38,7 @@ struct run {
 	struct kc_report_case opening; /* what reports hold until the cases are known */
 	char opening_class[128];
 	struct kc_report_run opening_run;
+	struct kc_report_run told; /* reports borrow it until they are closed */
 	struct kc_tally tally;
 };
 
@@ -60,6 +62,7 @@ static int open_inputs(struct run *run, struct kc_error *err)
 	struct kc_waiting waiting = { .is_tty = is_terminal(), .quiet = run->options->quiet };
 	const struct kc_inputs_request request = { .image = run->options->operand,
 						   .volume = run->options->volume,
+						   .plan_only = run->options->list,
 						   .progress = kc_waiting_download,
 						   .listener = kc_waiting_work,
 						   .context = &waiting };
@@ -78,6 +81,7 @@ static int make_plan(struct run *run, struct kc_error *err)
 						 .tables = kc_case_tables,
 						 .lists = lists,
 						 .list_count = KC_ARRAY_LENGTH(lists),
+						 .has_wheel = run->inputs.has_wheel,
 						 .timeout_ms = run->options->timeout_ms };
 	int status = kc_plan_make(&run->plan, &request, err);
 
@@ -103,32 +107,22 @@ static int print_plan(const struct run *run, struct kc_error *err)
 	return kc_output_write(&text, err);
 }
 
-/* Appends " WORD", quoted for a shell where it has to be. */
-static int append_word(struct kc_buffer *command, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "@%+=:,./_-";
-	int status = kc_buffer_append_string(command, " ");
-
-	if (status < 0 || (*word && word[strspn(word, plain)] == '\0'))
-		return status < 0 ? status : kc_buffer_append_string(command, word);
-	status = kc_buffer_append_string(command, "'");
-	for (; status == 0 && *word; word++)
-		status = *word == '\'' ? kc_buffer_append_string(command, "'\\''")
-				       : kc_buffer_append(command, word, 1);
-	return status < 0 ? status : kc_buffer_append_string(command, "'");
-}
-
+/* What was asked for, or, where that was left to us, the very release that was taken. */
 static int make_reproduce(struct run *run, struct kc_error *err)
 {
-	const char *words[] = { "run", run->options->operand, "--volume", run->options->volume };
-	size_t count = run->options->volume ? 4 : 2;
-	int status;
+	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
+	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)];
+	const char *const words[] = { "krunner-compat", "run", run->options->operand, "--volume",
+				      run->options->volume ? run->options->volume : release };
+	int status = 0;
 
+	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);
 	kc_buffer_init(&run->reproduce, LIST_LIMIT);
-	status = kc_buffer_append_string(&run->reproduce, "krunner-compat");
-	for (size_t i = 0; status == 0 && i < count; i++)
-		status = append_word(&run->reproduce, words[i]);
+	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(words); i++) {
+		status = i ? kc_buffer_append_string(&run->reproduce, " ") : 0;
+		if (status == 0)
+			status = kc_text_append_word(&run->reproduce, words[i]);
+	}
 	return status < 0 ? kc_error_errno(err, status, "write down the command line") : 0;
 }
 
@@ -178,14 +172,14 @@ static int run_plan(struct run *run, struct kc_error *err)
 						.context = &context,
 						.reports = run->reports,
 						.report_count = run->report_count };
-	const struct kc_report_run told = { .suite = run->options->operand,
+
+	run->told = (struct kc_report_run){ .suite = run->options->operand,
 					    .cases = run->plan.cases,
 					    .case_count = run->plan.count,
 					    .facts = run->inputs.facts,
 					    .fact_count = run->inputs.fact_count,
 					    .reproduce = kc_buffer_string(&run->reproduce) };
-
-	return kc_scheduler_run(&scheduler, &run->plan, &told, &run->tally, err);
+	return kc_scheduler_run(&scheduler, &run->plan, &run->told, &run->tally, err);
 }
 
 static int judge(const struct kc_tally *tally, enum kc_exit *ret_exit, struct kc_error *err)
@@ -213,7 +207,9 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
 		*ret_exit = KC_EXIT_PASSED;
 		return print_plan(run, err);
 	}
-	status = make_reproduce(run, err);
+	status = kc_inputs_probe(&run->inputs, err);
+	if (status == 0)
+		status = make_reproduce(run, err);
 	if (status == 0)
 		status = kc_scratch_make(&run->scratch, run->options->keep, err);
 	if (status < 0)

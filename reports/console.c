@@ -345,22 +345,6 @@ static void say_output(struct console *console, const char *output)
 	say_quoted(console, last);
 }
 
-/* Appends `word` so that a shell reads it as one. */
-static int append_shell_word(struct kc_buffer *buffer, const char *word)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+:/=@%,";
-	int status;
-
-	if (*word && word[strspn(word, plain)] == '\0')
-		return kc_buffer_append_string(buffer, word);
-	status = kc_buffer_append_string(buffer, "'");
-	for (; *word && status == 0; word++)
-		status = *word == '\'' ? kc_buffer_append_string(buffer, "'\\''")
-				       : kc_buffer_append(buffer, word, 1);
-	return status < 0 ? status : kc_buffer_append_string(buffer, "'");
-}
-
 static void say_reproduce(struct console *console, const struct kc_report_case *testcase)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer identity = KC_BUFFER_INIT(4096);
@@ -368,7 +352,7 @@ static void say_reproduce(struct console *console, const struct kc_report_case *
 
 	if (!console->run->reproduce ||
 	    kc_buffer_printf(&identity, "%s.%s", testcase->classname, testcase->name) < 0 ||
-	    append_shell_word(&word, identity.data) < 0)
+	    kc_text_append_word(&word, identity.data) < 0)
 		return;
 	say(console, "  reproduce ");
 	say_line(console, console->run->reproduce);

@@ -184,3 +184,18 @@ int kc_text_append_capped(struct kc_buffer *buffer, const char *bytes, size_t le
 					  flags & KC_TEXT_LINE ? " " : "\n");
 	return status < 0 ? status : kc_buffer_append(buffer, text.data + tail, text.length - tail);
 }
+
+int kc_text_append_word(struct kc_buffer *buffer, const char *word)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+:/=@%,";
+	int status;
+
+	if (*word && word[strspn(word, plain)] == '\0')
+		return kc_buffer_append_string(buffer, word);
+	status = kc_buffer_append_string(buffer, "'");
+	for (; *word && status == 0; word++)
+		status = *word == '\'' ? kc_buffer_append_string(buffer, "'\\''")
+				       : kc_buffer_append(buffer, word, 1);
+	return status < 0 ? status : kc_buffer_append_string(buffer, "'");
+}

@@ -31,6 +31,9 @@ int kc_text_append(struct kc_buffer *buffer, const char *bytes, size_t length, u
 int kc_text_append_capped(struct kc_buffer *buffer, const char *bytes, size_t length, unsigned int flags,
 			  size_t cap) __attribute__((warn_unused_result));
 
+/* Appends `word` so that a shell reads it as one word: as it is, or in single quotes. Its bytes are not made safe. */
+int kc_text_append_word(struct kc_buffer *buffer, const char *word) __attribute__((warn_unused_result));
+
 /* The length of the UTF-8 sequence at the start of `bytes` and its code point; 0 if there is none: cut short,
  * overlong, a surrogate, beyond U+10FFFF (RFC 3629). `ret_code_point` is untouched then. */
 size_t kc_text_decode_utf8(const char *bytes, size_t length, uint32_t *ret_code_point);

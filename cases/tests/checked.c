@@ -105,9 +105,15 @@ void kc_checked_release(struct kc_checked *checked)
 
 /* --- Its report --- */
 
+/* libxml2's own BAD_CAST drops the const. */
+static const xmlChar *xml(const char *text)
+{
+	return (const xmlChar *)text;
+}
+
 static bool is_element(const xmlNode *node, const char *name)
 {
-	return node->type == XML_ELEMENT_NODE && xmlStrEqual(node->name, BAD_CAST name);
+	return node->type == XML_ELEMENT_NODE && xmlStrEqual(node->name, xml(name));
 }
 
 static xmlNode *first_child(const xmlNode *node, const char *name)
@@ -132,7 +138,7 @@ xmlNode *kc_checked_next(const struct kc_checked *checked, xmlNode *previous)
 
 static bool attribute_is(xmlNode *node, const char *name, const char *wanted, size_t length)
 {
-	xmlChar *value = xmlGetProp(node, BAD_CAST name);
+	xmlChar *value = xmlGetProp(node, xml(name));
 	bool is = value && strlen((const char *)value) == length && memcmp(value, wanted, length) == 0;
 
 	xmlFree(value);
@@ -187,7 +193,7 @@ void kc_checked_say(xmlNode *testcase, char *ret_text, size_t size)
 		element = first_child(testcase, verdicts[i].element);
 	if (!element)
 		return;
-	message = xmlGetProp(element, BAD_CAST "message");
+	message = xmlGetProp(element, xml("message"));
 	text = xmlNodeGetContent(element);
 	(void)snprintf(ret_text, size, "%s\n%s", message ? (const char *)message : "",
 		       text ? (const char *)text : "");
@@ -197,8 +203,8 @@ void kc_checked_say(xmlNode *testcase, char *ret_text, size_t size)
 
 void kc_checked_identity(xmlNode *testcase, char *ret_identity, size_t size)
 {
-	xmlChar *classname = xmlGetProp(testcase, BAD_CAST "classname");
-	xmlChar *name = xmlGetProp(testcase, BAD_CAST "name");
+	xmlChar *classname = xmlGetProp(testcase, xml("classname"));
+	xmlChar *name = xmlGetProp(testcase, xml("name"));
 
 	(void)snprintf(ret_identity, size, "%s.%s", classname ? (const char *)classname : "",
 		       name ? (const char *)name : "");
@@ -213,7 +219,7 @@ void kc_checked_property(xmlNode *testcase, const char *name, char *ret_value, s
 
 	while (node && !(is_element(node, "property") && attribute_is(node, "name", name, strlen(name))))
 		node = node->next;
-	value = node ? xmlGetProp(node, BAD_CAST "value") : NULL;
+	value = node ? xmlGetProp(node, xml("value")) : NULL;
 	(void)snprintf(ret_value, size, "%s", value ? (const char *)value : "");
 	xmlFree(value);
 }

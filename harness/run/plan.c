@@ -145,6 +145,8 @@ static int add_row(struct kc_plan *plan, const struct kc_plan_request *request,
 	const struct kc_plan_list *list = find_list(request, row->each);
 	int status = 0;
 
+	if (row->of_wheel && !request->has_wheel)
+		return 0;
 	if (row->each == KC_EACH_NONE)
 		return add_case(plan, request, table, row, NULL);
 	for (size_t i = 0; status == 0 && i < list->count; i++)

@@ -33,6 +33,7 @@ struct kc_plan_request {
 	const struct kc_case_table *const *tables; /* NULL-terminated */
 	const struct kc_plan_list *lists;
 	size_t list_count;
+	bool has_wheel;	    /* the volume came in one */
 	int64_t timeout_ms; /* for every case, instead of its own; 0: its own */
 };
 

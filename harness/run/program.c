@@ -16,7 +16,7 @@
 
 #define PLAIN_ENVIRONMENT                                                                                    \
 	"PATH=/opt/backend.ai/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",             \
-		"HOME=/root", "LANG=C.UTF-8", "TERM=xterm", "PYTHONUNBUFFERED=1"
+		"HOME=/home/work", "LANG=C.UTF-8", "TERM=xterm", "PYTHONUNBUFFERED=1"
 
 const char *const kc_environment_plain[] = { PLAIN_ENVIRONMENT, NULL };
 const char *const kc_environment_production[] = { PLAIN_ENVIRONMENT, "LD_LIBRARY_PATH=/opt/backend.ai/lib",

@@ -1,7 +1,9 @@
 #include "sandbox/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,8 @@
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/janitor.h"
+
+#define PREFIX "krunner-compat-"
 
 /* Which files of which hierarchy carry the limits. Version 2 has one directory for all controllers. */
 static const struct hierarchy {
@@ -98,13 +102,30 @@ static bool find_own(const struct hierarchy *hierarchy, char ret_path[PATH_MAX])
 	return false;
 }
 
+/* Removes what a run left whose janitor was killed with it. A group in use is busy and stays; so does one whose maker lives. */
+static void sweep(const char *parent)
+{
+	KC_CLEANUP_DIR DIR *dir = opendir(parent);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char *end;
+		long pid = strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0
+				   ? strtol(entry->d_name + strlen(PREFIX), &end, 10)
+				   : 0;
+
+		if (pid > 0 && *end == '-' && kill((pid_t)pid, 0) < 0 && errno == ESRCH &&
+		    unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) < 0)
+			continue; /* in nobody's way */
+	}
+}
+
 /* Makes DIRECTORY/krunner-compat-PID-SERIAL and sets its limits. */
 static int make_in(const struct hierarchy *hierarchy, const char *parent, uint64_t memory_bytes,
 		   unsigned int processes, char ret_path[PATH_MAX])
 {
 	static unsigned int serial;
-	int written =
-		snprintf(ret_path, PATH_MAX, "%s/krunner-compat-%ld-%u", parent, (long)getpid(), serial++);
+	int written = snprintf(ret_path, PATH_MAX, "%s/" PREFIX "%ld-%u", parent, (long)getpid(), serial++);
 	int status;
 
 	if (written < 0 || written >= PATH_MAX)
@@ -139,6 +160,8 @@ static int make(const struct hierarchy *hierarchy, uint64_t memory_bytes, unsign
 		(void)snprintf(parent, sizeof(parent), "%s%s", mount_path, own);
 		status = make_in(hierarchy, parent, memory_bytes, processes, ret_path);
 		slash = strrchr(own, '/');
+		if (status == 0)
+			sweep(parent);
 		if (status == 0 || !slash)
 			return status;
 		*slash = '\0';

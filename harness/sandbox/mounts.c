@@ -237,10 +237,14 @@ static int mount_step(const struct kc_sandbox_setup *setup, enum kc_sandbox_step
 	static const struct parameter pts[] = {
 		{ "newinstance", NULL }, { "ptmxmode", "0666" }, { "mode", "0620" }, { NULL, NULL }
 	};
-	static const struct parameter temporary[] = { { "mode", "1777" }, { NULL, NULL } };
+	char size[32];
+	const struct parameter temporary[] = { { "size", size }, { "mode", "1777" }, { NULL, NULL } };
 	const unsigned int inert = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 	KC_CLEANUP_FD int place = -1;
 
+	/* Unlimited it would take half of the host's memory where there is no memory cgroup, tmpfs(5), and where there is
+	 * one a full /tmp would look like a program that uses too much memory. */
+	(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)setup->upper_bytes);
 	switch (step) {
 	case KC_STEP_PROPAGATION:
 		return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;

@@ -20,6 +20,7 @@
 #include "sandbox/internal.h"
 #include "sandbox/seccomp.h"
 #include "sys/fd.h"
+#include "sys/identity.h"
 #include "sys/time.h"
 
 /* What one program may use. A session's kernel runner needs a tenth of it. */
@@ -270,7 +271,7 @@ static int write_proc(pid_t pid, const char *file, const char *text)
 /* Root inside is an unprivileged id outside: the caller's own, or as root the one that owns the store's trees. */
 static int map_ids(const struct kc_sandbox *sandbox)
 {
-	bool privileged = geteuid() == 0;
+	bool privileged = kc_identity_commands(sandbox->id);
 	char users[64], groups[64];
 	int status = 0;
 
@@ -307,8 +308,9 @@ static int receive(struct kc_sandbox *sandbox, struct kc_message *ret_message, i
 	do {
 		got = recvmsg(sandbox->control, &header, MSG_CMSG_CLOEXEC | flags);
 	} while (got < 0 && errno == EINTR);
+	/* A reset: it was killed before it read what we had sent, unix(7). */
 	if (got <= 0)
-		return got < 0 ? -errno : 0;
+		return got < 0 && errno != ECONNRESET ? -errno : 0;
 	if (got != (ssize_t)sizeof(*ret_message))
 		return -EPROTO;
 	take_sockets(sandbox, &header);
@@ -366,7 +368,8 @@ static int start(struct kc_sandbox *sandbox, struct kc_error *err)
 	if (status < 0)
 		return step_error(KC_STEP_ID_MAP, -status, NULL, err);
 	observe(sandbox, KC_STEP_ID_MAP);
-	if (send(sandbox->control, &go, sizeof(go), MSG_NOSIGNAL) < 0)
+	if (send(sandbox->control, &go, sizeof(go), MSG_NOSIGNAL) < 0 &&
+	    errno != EPIPE) /* EPIPE: follow() says it */
 		return kc_error_errno(err, errno, "sandbox: wake pid 1");
 	return follow(sandbox, err);
 }

@@ -80,8 +80,8 @@ struct kc_seccomp_filter;
 struct kc_sandbox *kc_sandbox_new(void); /* NULL: out of memory */
 void kc_sandbox_release(struct kc_sandbox **sandbox);
 
-/* As real root: the unprivileged id that is root inside (it owns the trees, see archive/store.h). Without root it is the
- * caller's own id, and this is ignored. */
+/* As real root (sys/identity.h): the unprivileged id that is root inside; it owns the trees, see archive/store.h. For others it
+ * is the caller's own id, and this is ignored. */
 void kc_sandbox_set_inner_id(struct kc_sandbox *sandbox, unsigned int id);
 void kc_sandbox_set_root(struct kc_sandbox *sandbox, const char *image_tree);
 void kc_sandbox_set_volume(struct kc_sandbox *sandbox, const char *volume_tree, const char *mount_point);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/embedded.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
 #include "sys/fd.h"
@@ -223,6 +224,8 @@ static void refused_system_calls_look_as_on_an_old_kernel(void)
 		{ "a call of the future", "syscall(999)", "ENOSYS" },
 		{ "push a character into the terminal", "syscall(16, 0, 0x5412, 0)", "EPERM" },
 		{ "the same with high bits set", "syscall(16, 0, 0x100005412, 0)", "EPERM" },
+		{ "a socket to the hypervisor", "syscall(41, 40, 1, 0)", "EAFNOSUPPORT" },
+		{ "a packet socket", "syscall(41, 17, 3, 0)", "ENOSYS" },
 		{ "bpf", "syscall(321, 0, 0, 0)", NULL },
 		{ "keyctl", "syscall(250, 0, 0)", NULL },
 	};
@@ -422,6 +425,33 @@ static void nothing_survives_the_death_of_the_harness(void)
 	KC_CHECK_INT(nftw("/sys/fs/cgroup", is_our_cgroup, 16, FTW_PHYS), 0);
 }
 
+/* The maker of a cgroup and its janitor can be killed together: whoever makes the next one finds what they left. */
+static void cgroups_of_the_dead_are_removed(void)
+{
+	struct kc_cgroup group = { 0 };
+	char path[PATH_MAX] = "";
+	int told[2];
+	pid_t pid;
+
+	KC_REQUIRE(pipe2(told, O_CLOEXEC) == 0);
+	pid = fork();
+	KC_REQUIRE(pid >= 0);
+	if (pid == 0) {
+		kc_cgroup_create(&group, 1u << 20, 16);
+		_exit(write(told[1], group.directories[0], PATH_MAX) != PATH_MAX);
+	}
+	(void)close(told[1]);
+	KC_CHECK_INT(read(told[0], path, sizeof(path)), PATH_MAX);
+	(void)close(told[0]);
+	KC_CHECK_INT(waitpid(pid, NULL, 0), pid);
+	kc_cgroup_create(&group, 1u << 20, 16);
+	/* Where none can be made, that is said, and none was left. */
+	if (group.count == 0)
+		KC_CHECK_CONTAINS(group.text, "resource limits only");
+	KC_CHECK_MESSAGE(access(path, F_OK) < 0, "%s is still there", path);
+	kc_cgroup_remove(&group);
+}
+
 static void a_bad_profile_is_refused(void)
 {
 	static const struct {
@@ -466,4 +496,5 @@ KC_TEST_SUITE_WITH(sandbox, KC_LABEL_SANDBOX, setup, teardown, KC_TEST(a_program
 		   KC_TEST(other_architectures_are_killed), KC_TEST(the_volume_is_read_only_at_its_place),
 		   KC_TEST(an_image_with_links_for_mount_points_is_refused),
 		   KC_TEST(sockets_belong_to_the_network_inside), KC_TEST(a_probe_walks_every_step),
-		   KC_TEST(nothing_survives_the_death_of_the_harness), KC_TEST(a_bad_profile_is_refused));
+		   KC_TEST(nothing_survives_the_death_of_the_harness),
+		   KC_TEST(cgroups_of_the_dead_are_removed), KC_TEST(a_bad_profile_is_refused));
