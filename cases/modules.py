@@ -10,7 +10,7 @@ import os
 import sys
 
 mark, names = sys.argv[1], sys.argv[2:]
-report = os.fdopen(os.dup(1), "w", buffering=1, encoding="ascii", errors="backslashreplace")
+report = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
 os.dup2(2, 1)
 
 
