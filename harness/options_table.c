@@ -83,7 +83,7 @@ const struct kc_option_row kc_option_rows[] = {
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,
 	  FIELD(keep),
-	  .help = "keep the working directories of the cases, and say where they are" },
+	  .help = "keep what each program was started with and printed, and say where that is" },
 	{ .name = "must-run",
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,

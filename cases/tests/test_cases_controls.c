@@ -585,6 +585,44 @@ static void a_broken_module_that_nobody_needs_is_listed(void)
 	KC_CHECK_CONTAINS(listed, "not importable: ImportError");
 }
 
+static void what_a_program_was_and_said_is_kept_on_request(void)
+{
+	static const char *const words[] = { "-k", "imports.janus", "--keep", NULL };
+	static const struct kc_volume_change change =
+		WRITE(SITE "janus/__init__.py", "print('said')\nraise SystemExit('broken')\n");
+	static const struct {
+		const char *name, *content;
+	} files[] = {
+		{ "argv", "/opt/backend.ai/bin/python\n-c\nimport janus; " },
+		{ "environment", "PATH=/opt/backend.ai/bin:" },
+		{ "stdout", "said\n" },
+		{ "stderr", "broken\n" },
+	};
+	KC_CLEANUP_VOLUME_COPY struct kc_volume_copy copy = { 0 };
+	KC_CLEANUP_CHECKED struct kc_checked checked = { 0 };
+	struct kc_error err = { 0 };
+	char kept[PATH_MAX], path[PATH_MAX + 64];
+
+	if (!have_volume())
+		return;
+	KC_REQUIRE_OK(kc_volume_copy_make(tree, &copy, &err), err);
+	KC_REQUIRE_OK(kc_volume_change(&copy, &change, &err), err);
+	KC_REQUIRE_OK(kc_checked_start(copy.path, words, &checked, &err), err);
+	KC_REQUIRE_OK(kc_checked_finish(&checked, &err), err);
+	kc_checked_property(kc_checked_find(&checked, "centos7.imports.janus"), "kept", kept, sizeof(kept));
+	KC_REQUIRE(kept[0] == '/');
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(files); i++) {
+		KC_CLEANUP_BUFFER struct kc_buffer content = KC_BUFFER_INIT(1u << 20);
+
+		(void)snprintf(path, sizeof(path), "%s/program-1/%s", kept, files[i].name);
+		KC_CHECK_OK(kc_file_read(AT_FDCWD, path, &content, &err), err);
+		KC_CHECK_CONTAINS(kc_buffer_string(&content), files[i].content);
+	}
+	*strrchr(kept, '/') = '\0'; /* the run's: nothing is left by a test */
+	KC_CHECK_CONTAINS(strrchr(kept, '/'), "kept-");
+	KC_CHECK_OK(kc_tree_remove(AT_FDCWD, kept, &err), err);
+}
+
 /*
  * Of a change during the run only the case's own function can be convinced here: in the sandbox the volume is read-only, and
  * somebody on this machine who writes into it at the right moment would be a race in this test.
@@ -819,6 +857,7 @@ KC_TEST_SUITE(cases_controls, KC_LABEL_SLOW, KC_TEST(an_unchanged_copy_passes),
 	      KC_TEST(a_ttyd_that_ends_is_noticed_at_once),
 	      KC_TEST(an_interpreter_that_leaves_early_passes_nothing),
 	      KC_TEST(a_broken_module_that_nobody_needs_is_listed),
+	      KC_TEST(what_a_program_was_and_said_is_kept_on_request),
 	      KC_TEST(labels_that_disagree_with_the_volume_are_noticed),
 	      KC_TEST(a_volume_that_changed_during_the_run_is_noticed),
 	      KC_TEST(a_damaged_archive_is_refused_and_leaves_nothing),

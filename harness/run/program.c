@@ -1,15 +1,18 @@
 #include "run/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "archive/store.h"
 #include "compat/policy.h"
 #include "image/image.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 
 /* Enough for head and tail of a stream and the line between them. */
 #define STREAM_LIMIT (sizeof(struct kc_excerpt) + 256)
@@ -98,10 +101,56 @@ static int take_streams(struct kc_program *program, struct kc_error *err)
 	return status < 0 ? kc_error_errno(err, status, "keep a program's output") : 0;
 }
 
+/* One to a line, so that a shell can take them up again. */
+static int keep_lines(int directory_fd, const char *name, const char *const lines[], struct kc_error *err)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(1u << 20);
+
+	for (size_t i = 0; lines[i]; i++)
+		if (kc_buffer_printf(&text, "%s\n", lines[i]) < 0)
+			return kc_error_errno(err, ENOMEM, "keep `%s`", name);
+	return kc_file_write_atomic(directory_fd, name, kc_buffer_string(&text), text.length, 0600, err);
+}
+
+static int keep_stream(int directory_fd, const char *name, const struct kc_buffer *stream,
+		       struct kc_error *err)
+{
+	return kc_file_write_atomic(directory_fd, name, kc_buffer_string(stream), stream->length, 0600, err);
+}
+
+/* With --keep, each program of a case leaves what it was and what it said in a directory with the next free number. */
+static int keep(const struct kc_case_context *context, const struct kc_program *program, struct kc_error *err)
+{
+	KC_CLEANUP_FD int directory_fd = -1;
+	char path[PATH_MAX];
+	unsigned int number = 0;
+	int status;
+
+	if (!context->keep || !context->scratch)
+		return 0;
+	do
+		(void)snprintf(path, sizeof(path), "%s/program-%u", context->scratch, ++number);
+	while ((status = mkdir(path, 0700)) < 0 && errno == EEXIST);
+	if (status < 0)
+		return kc_error_errno(err, errno, "create directory `%s`", path);
+	directory_fd = kc_dir_open(AT_FDCWD, path, err);
+	if (directory_fd < 0)
+		return directory_fd;
+	status = keep_lines(directory_fd, "argv", program->argv, err);
+	if (status == 0)
+		status = keep_lines(directory_fd, "environment", program->environment, err);
+	if (status == 0)
+		status = keep_stream(directory_fd, "stdout", &program->output, err);
+	return status < 0 ? status : keep_stream(directory_fd, "stderr", &program->errors, err);
+}
+
 int kc_program_gather(const struct kc_case_context *context, struct kc_program *program, struct kc_error *err)
 {
+	int status;
+
 	kc_program_drain(program);
-	return take_streams(program, err);
+	status = take_streams(program, err);
+	return status < 0 ? status : keep(context, program, err);
 }
 
 int kc_program_finish(const struct kc_case_context *context, struct kc_program *program, struct kc_error *err)
@@ -109,7 +158,9 @@ int kc_program_finish(const struct kc_case_context *context, struct kc_program *
 	int status = kc_sandbox_wait(program->sandbox, context->deadline_ms, &program->streams[0],
 				     &program->streams[1], &program->outcome, err);
 
-	return status < 0 ? status : take_streams(program, err);
+	if (status == 0)
+		status = take_streams(program, err);
+	return status < 0 ? status : keep(context, program, err);
 }
 
 int kc_program_run(const struct kc_case_context *context, const char *const argv[],

@@ -4,7 +4,8 @@
  *
  * Life cycle: 1. kc_program_run; or, for a case that wants to talk to the program while it runs, kc_program_prepare,
  * kc_program_start, kc_program_drain now and then, and kc_program_finish or kc_program_gather  2. read  3. kc_program_release
- * (idempotent, fit for a zeroed object; kills what still runs).
+ * (idempotent, fit for a zeroed object; kills what still runs). With --keep, gather and finish leave argv, environment, stdout
+ * and stderr of each in SCRATCH/program-1 and so on.
  */
 #ifndef KC_RUN_PROGRAM_H
 #define KC_RUN_PROGRAM_H
