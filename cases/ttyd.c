@@ -103,7 +103,8 @@ static void judge_clients(const struct kc_keepalive_report *report, struct kc_re
 	for (size_t i = 0; i < report->count; i++) {
 		const struct kc_keepalive_client_report *client = &report->clients[i];
 		const struct kc_keepalive *keepalive = &client->keepalive;
-		char part[512];
+		char part[sizeof(keepalive->expected) + sizeof(keepalive->got) +
+			  sizeof(client->protocol_error) + 32];
 
 		if (keepalive->verdict == KC_KEEPALIVE_PASS)
 			continue;

@@ -234,7 +234,7 @@ static void a_volume_of_another_architecture_than_asked_for_is_refused(void)
 	KC_REQUIRE_OK(kc_checked_finish(&checked, &err), err);
 	KC_CHECK_INT(checked.status, KC_EXIT_NOT_RUN);
 	KC_CHECK_CONTAINS(kc_buffer_string(&checked.errors),
-			  "is for x86_64, and aarch64 is what was asked for");
+			  "it is built for x86_64, and what was asked for is aarch64");
 	KC_CHECK_CONTAINS(kc_buffer_string(&checked.errors), "--arch x86_64");
 }
 
