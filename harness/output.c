@@ -7,7 +7,7 @@
 #include "reports/text.h"
 #include "sys/fd.h"
 
-#define NAME_COLUMN 44
+#define NAME_COLUMN 56
 
 int kc_output_write(const struct kc_buffer *text, struct kc_error *err)
 {

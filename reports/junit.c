@@ -44,6 +44,7 @@ struct junit {
 	bool begun;
 
 	const struct kc_report_run *run;
+	time_t begun_s; /* of the current suite, for its timestamp */
 	struct slot *slots;
 	struct kc_error failure; /* the first of the current suite: case_done cannot return one */
 };
@@ -281,12 +282,11 @@ static void add_synthetic(struct junit *junit, xmlNode *suite, struct counters *
 
 static void set_timestamp(struct junit *junit, xmlNode *suite)
 {
-	time_t now = junit->options.now_s ? (time_t)junit->options.now_s : time(NULL);
 	char text[64] = "";
 	struct tm utc;
 
 	/* Without a zone suffix: consumers take it for UTC, and the strict schema allows none. */
-	if (gmtime_r(&now, &utc))
+	if (gmtime_r(&junit->begun_s, &utc))
 		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
 	set_attribute(junit, suite, "timestamp", text);
 }
@@ -440,6 +440,7 @@ static int junit_begin(struct kc_report *report, const struct kc_report_run *run
 		free_slots(junit);
 	junit->begun = true;
 	junit->run = run;
+	junit->begun_s = junit->options.now_s ? (time_t)junit->options.now_s : time(NULL);
 	kc_error_clear(&junit->failure);
 	status = make_slots(junit, err);
 	if (status == 0)
