@@ -290,8 +290,11 @@ static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_
 
 static int close_run(struct run *run, struct kc_error *err)
 {
-	int status = kc_scratch_release(&run->scratch, err);
+	int status;
 
+	if (run->options->keep && run->scratch.path[0])
+		kc_output_note("kept", run->scratch.path);
+	status = kc_scratch_release(&run->scratch, err);
 	for (size_t i = 0; i < run->report_count; i++)
 		run->reports[i]->ops->close(run->reports[i]);
 	kc_plan_release(&run->plan);

@@ -41,6 +41,16 @@ static int append_line(struct kc_buffer *line, const char *title, const char *te
 	return status < 0 ? status : kc_buffer_append_string(line, "\n");
 }
 
+void kc_output_note(const char *title, const char *text)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer line = KC_BUFFER_INIT(16384);
+
+	/* A note that cannot be made or written is lost: what it is about is there all the same. */
+	if (append_line(&line, title, text) < 0 ||
+	    kc_fd_write_all(STDERR_FILENO, kc_buffer_string(&line), line.length) < 0)
+		return;
+}
+
 void kc_output_error(const struct kc_error *err)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer lines = KC_BUFFER_INIT(16384);

@@ -14,6 +14,9 @@ int kc_output_write(const struct kc_buffer *text, struct kc_error *err) __attrib
 int kc_output_row(struct kc_buffer *text, const char *name, const char *what)
 	__attribute__((warn_unused_result));
 
+/* Tells standard error "TITLE: TEXT". */
+void kc_output_note(const char *title, const char *text);
+
 /* Tells standard error: "krunner-compat: TEXT", and "hint: HINT" on a line of its own if there is one. */
 void kc_output_error(const struct kc_error *err);
 
