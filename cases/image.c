@@ -42,15 +42,19 @@ static void libc_version(const struct kc_case *row, struct kc_case_context *cont
 	expect_fact(row, context, expected, result);
 }
 
-/* manylinux_2_17 is what PEP 600 calls manylinux2014. */
+/* PEP 600 and PEP 656: "manylinux_2_17_x86_64", which it calls manylinux2014, too; "musllinux_1_2_x86_64". */
 static void newest_tag(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
 {
 	char expected[256];
 	const char *version = context->image->libc_version;
-	size_t major = strcspn(version, ".");
+	size_t major = strcspn(version, "."), minor = 0;
 
-	(void)snprintf(expected, sizeof(expected), "manylinux_%.*s_%s_%s", (int)major, version,
-		       version + major + (version[major] == '.'), context->volume->arch);
+	if (version[major])
+		minor = strcspn(version + major + 1, ".");
+	(void)snprintf(expected, sizeof(expected), "%s_%.*s_%.*s_%s",
+		       strcmp(context->image->libc_family, "musl") == 0 ? "musllinux" : "manylinux",
+		       (int)major, version, (int)minor, version + major + (version[major] == '.'),
+		       context->volume->arch);
 	expect_fact(row, context, expected, result);
 }
 

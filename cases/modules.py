@@ -32,7 +32,7 @@ for name in names:
     try:
         importlib.import_module(name)
     except BaseException as error:  # SystemExit of a module is its failure, too
-        say(f"no {name} " + " ".join(f"{type(error).__name__}: {error}".split())[:100])
+        say(f"no {name} " + " ".join(f"{type(error).__name__}: {error}".split())[:200])
     else:
         say(f"ok {name}")
 say(f"end {len(names)}")

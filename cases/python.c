@@ -305,14 +305,19 @@ static void list_reasons(const struct modules *modules, struct kc_result *result
 }
 
 /* Those that must import fail the case. */
-static bool judge_required(const struct modules *modules, struct kc_result *result)
+static bool judge_required(const struct kc_case_context *context, const struct modules *modules,
+			   struct kc_result *result)
 {
-	for (size_t i = 0; i < modules->count; i++)
-		if (modules->list[i].reason[0] && modules->list[i].must) {
-			kc_result_fail(result, "importable", modules->list[i].reason, "import %s: %s",
-				       modules->list[i].name, modules->list[i].reason);
-			return false;
-		}
+	for (size_t i = 0; i < modules->count; i++) {
+		const struct module *module = &modules->list[i];
+		char what[sizeof("import ") + sizeof(module->name)];
+
+		if (!module->reason[0] || !module->must)
+			continue;
+		(void)snprintf(what, sizeof(what), "import %s", module->name);
+		kc_program_fail_with(context, what, "importable", module->reason, result);
+		return false;
+	}
 	return true;
 }
 
@@ -353,7 +358,7 @@ static void import_all(struct kc_case_context *context, const char *subdirectory
 		kc_result_fail(result, "modules import", "the interpreter keeps dying",
 			       "%d interpreters, and still not every module was imported", MAX_ROUNDS);
 	list_reasons(modules, result);
-	if (judge_required(modules, result) && status > 0)
+	if (judge_required(context, modules, result) && status > 0)
 		kc_result_pass(result);
 }
 

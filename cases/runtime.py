@@ -108,7 +108,16 @@ def zmq_socket_pair():
 def libc_version():
     import platform
 
-    name, version = platform.libc_ver()
+    # What musl's loader says of itself: platform.libc_ver() does not know musl before Python 3.14.
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        musl = next((line.split()[-1] for line in maps if "/ld-musl-" in line), None)
+    if musl:
+        import subprocess
+
+        words = subprocess.run([musl], capture_output=True, text=True, check=False).stderr.split()
+        name, version = "musl", words[words.index("Version") + 1]
+    else:
+        name, version = platform.libc_ver()
     print(f"libc={name} {version}")
 
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cases/cases.h"
+#include "image/image.h"
 #include "compat/policy.h"
 #include "net/keepalive_run.h"
 #include "run/program.h"
@@ -199,11 +200,22 @@ static void measure(struct kc_program *program, struct kc_case_context *context,
 	show_log(program, context, result);
 }
 
+/* The shell that the agent chooses. */
+static const char *choose_shell(const struct kc_image *image)
+{
+	static const char *const shells[] = { "/bin/zsh", "/bin/bash", "/bin/ash" };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(shells); i++)
+		if (kc_layers_have_file(&image->layers, shells[i]))
+			return shells[i];
+	return "/bin/sh";
+}
+
 /* ttyd as the agent starts it (PyPI package backend.ai-kernel, intrinsic.py): a build that wants another option to let the
  * user type has to fail here. */
 static void keepalive(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
 {
-	static const char *const argv[] = { TTYD, "-p", "7681", "/bin/bash", NULL };
+	const char *const argv[] = { TTYD, "-p", "7681", choose_shell(context->image), NULL };
 	KC_CLEANUP_PROGRAM struct kc_program program = { 0 };
 	struct kc_error err = { 0 };
 

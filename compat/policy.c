@@ -24,7 +24,7 @@ struct explanation {
 
 struct kc_policy {
 	cJSON *document; /* every string is borrowed from it */
-	const cJSON *distros, *base_modules, *not_imported, *cpu_levels;
+	const cJSON *distros, *base_modules, *not_imported, *cpu_levels, *library_packages;
 	struct kc_policy_keepalive keepalive;
 	struct explanation *explanations;
 	size_t explanation_count;
@@ -124,27 +124,29 @@ static int check_imports(const cJSON *imports, const char *where, struct kc_erro
 	return check_unique(imports, "module", where, err);
 }
 
-static int check_images(const cJSON *images, const char *where, struct kc_error *err)
+static int check_names(const cJSON *distro, const char *key, const char *where, struct kc_error *err)
 {
-	const cJSON *item;
+	const cJSON *names = NULL, *item;
+	int status = kc_json_get_array(distro, key, where, &names, err);
 
-	if (cJSON_GetArraySize(images) == 0)
-		return kc_error_set(err, EBADMSG, "%s: \"must_pass_on\" names no image", where);
-	cJSON_ArrayForEach(item, images)
+	if (status < 0)
+		return status;
+	if (cJSON_GetArraySize(names) == 0)
+		return kc_error_set(err, EBADMSG, "%s: \"%s\" names none", where, key);
+	cJSON_ArrayForEach(item, names)
 	{
-		int status = check_text(item, where, err);
-
+		status = check_text(item, where, err);
 		if (status < 0)
 			return status;
 	}
-	return check_unique(images, NULL, where, err);
+	return check_unique(names, NULL, where, err);
 }
 
 static int check_distro(const cJSON *distro, struct kc_error *err)
 {
-	static const char *const known[] = { "name", "libc", "must_pass_on", "imports", NULL };
+	static const char *const known[] = { "name", "aliases", "libc", "must_pass_on", "imports", NULL };
 	const char *name = NULL, *libc = NULL;
-	const cJSON *images = NULL, *imports = NULL;
+	const cJSON *imports = NULL;
 	char where[128];
 	int status = kc_json_get_string(distro, "name", "distros", &name, err);
 
@@ -157,12 +159,55 @@ static int check_distro(const cJSON *distro, struct kc_error *err)
 	if (status == 0 && strcmp(libc, "glibc") != 0 && strcmp(libc, "musl") != 0)
 		return kc_error_set(err, EBADMSG, "%s: \"libc\" must be \"glibc\" or \"musl\"", where);
 	if (status == 0)
-		status = kc_json_get_array(distro, "must_pass_on", where, &images, err);
-	if (status == 0)
-		status = check_images(images, where, err);
+		status = check_names(distro, "must_pass_on", where, err);
+	if (status == 0 && cJSON_GetObjectItemCaseSensitive(distro, "aliases"))
+		status = check_names(distro, "aliases", where, err);
 	if (status == 0)
 		status = kc_json_get_array(distro, "imports", where, &imports, err);
 	return status < 0 ? status : check_imports(imports, where, err);
+}
+
+static bool has_alias(const cJSON *distro, const char *name)
+{
+	const cJSON *alias;
+
+	cJSON_ArrayForEach(alias, cJSON_GetObjectItemCaseSensitive(distro, "aliases"))
+	{
+		if (strcmp(entry_name(alias, NULL), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* NULL if there is none that is called so or has the alias. */
+static const cJSON *find_distro(const cJSON *distros, const char *name)
+{
+	const cJSON *distro;
+
+	cJSON_ArrayForEach(distro, distros)
+	{
+		if (strcmp(entry_name(distro, "name"), name) == 0 || has_alias(distro, name))
+			return distro;
+	}
+	return NULL;
+}
+
+/* A name leads to one distro: an alias that is also a name, or an alias of two, would hide one of them. */
+static int check_aliases(const cJSON *distros, struct kc_error *err)
+{
+	const cJSON *distro, *alias;
+
+	cJSON_ArrayForEach(distro, distros)
+	{
+		cJSON_ArrayForEach(alias, cJSON_GetObjectItemCaseSensitive(distro, "aliases"))
+		{
+			if (find_distro(distros, alias->valuestring) != distro ||
+			    strcmp(entry_name(distro, "name"), alias->valuestring) == 0)
+				return kc_error_set(err, EBADMSG, "distros: \"%s\" stands twice",
+						    alias->valuestring);
+		}
+	}
+	return 0;
 }
 
 static int read_distros(struct kc_policy *policy, struct kc_error *err)
@@ -180,7 +225,8 @@ static int read_distros(struct kc_policy *policy, struct kc_error *err)
 		if (status < 0)
 			return status;
 	}
-	return check_unique(policy->distros, "name", "distros", err);
+	status = check_unique(policy->distros, "name", "distros", err);
+	return status < 0 ? status : check_aliases(policy->distros, err);
 }
 
 static int read_base_modules(struct kc_policy *policy, struct kc_error *err)
@@ -290,16 +336,48 @@ static int read_keepalive(struct kc_policy *policy, struct kc_error *err)
 	return status;
 }
 
-/* A template may only name what its pattern finds: the whole ({0}) and its groups, together `groups`. */
+/* What may stand in a template beside groups of the pattern: compat/policy.schema.json says what it becomes. */
+enum placeholder {
+	PLACE_NONE,
+	PLACE_GROUP,
+	PLACE_GROUP_OF_ALL,
+	PLACE_IMAGE,
+	PLACE_LIBC,
+	PLACE_HAS,
+	PLACE_PACKAGE
+};
+
+static const struct {
+	const char *text;
+	enum placeholder placeholder;
+	bool needs_group; /* it is about the pattern's first group */
+} placeholders[] = {
+	{ "{image}", PLACE_IMAGE, false },
+	{ "{libc}", PLACE_LIBC, false },
+	{ "{has}", PLACE_HAS, true },
+	{ "{package}", PLACE_PACKAGE, true },
+};
+
+/* What `brace` starts; with a pattern of `groups`, the whole ({0}) among them. */
+static enum placeholder find_placeholder(const char *brace, size_t groups)
+{
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(placeholders); i++)
+		if (strncmp(brace, placeholders[i].text, strlen(placeholders[i].text)) == 0)
+			return placeholders[i].needs_group && groups < 2 ? PLACE_NONE
+									 : placeholders[i].placeholder;
+	if (!isdigit((unsigned char)brace[1]) || (size_t)(brace[1] - '0') >= groups)
+		return PLACE_NONE;
+	if (brace[2] == '}')
+		return PLACE_GROUP;
+	return brace[2] == '*' && brace[3] == '}' ? PLACE_GROUP_OF_ALL : PLACE_NONE;
+}
+
 static int check_template(const char *template, size_t groups, const char *where, struct kc_error *err)
 {
-	for (const char *brace = strchr(template, '{'); brace; brace = strchr(brace + 1, '{')) {
-		if (strncmp(brace, "{image}", 7) == 0 || (groups > 1 && strncmp(brace, "{has}", 5) == 0))
-			continue;
-		if (isdigit((unsigned char)brace[1]) && brace[2] == '}' && (size_t)(brace[1] - '0') < groups)
-			continue;
-		return kc_error_set(err, EBADMSG, "%s: unknown placeholder at \"%.20s\"", where, brace);
-	}
+	for (const char *brace = strchr(template, '{'); brace; brace = strchr(brace + 1, '{'))
+		if (find_placeholder(brace, groups) == PLACE_NONE)
+			return kc_error_set(err, EBADMSG, "%s: unknown placeholder at \"%.20s\"", where,
+					    brace);
 	return 0;
 }
 
@@ -383,15 +461,36 @@ static int read_explanations(struct kc_policy *policy, struct kc_error *err)
 	return 0;
 }
 
+static int read_library_packages(struct kc_policy *policy, struct kc_error *err)
+{
+	static const char *const known[] = { "library", "package", NULL };
+	const cJSON *item;
+	int status = kc_json_get_array(policy->document, "library_packages", "policy",
+				       &policy->library_packages, err);
+
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(item, policy->library_packages)
+	{
+		status = kc_json_refuse_unknown(item, known, "library_packages", err);
+		for (size_t i = 0; status == 0 && known[i]; i++)
+			status = check_text(cJSON_GetObjectItemCaseSensitive(item, known[i]),
+					    "library_packages", err);
+		if (status < 0)
+			return status;
+	}
+	return check_unique(policy->library_packages, "library", "library_packages", err);
+}
+
 static int read_policy(struct kc_policy *policy, struct kc_error *err)
 {
-	static const char *const known[] = { "$schema",	     "version",	     "distros",
-					     "base_modules", "not_imported", "cpu_levels",
-					     "keepalive",    "explanations", NULL };
-	static int (*const readers[])(struct kc_policy *,
-				      struct kc_error *) = { read_distros,	read_base_modules,
-							     read_not_imported, read_cpu_levels,
-							     read_keepalive,	read_explanations };
+	static const char *const known[] = { "$schema",	     "version",	   "distros",	"base_modules",
+					     "not_imported", "cpu_levels", "keepalive", "library_packages",
+					     "explanations", NULL };
+	static int (*const readers[])(struct kc_policy *, struct kc_error *) = {
+		read_distros,	read_base_modules,     read_not_imported, read_cpu_levels,
+		read_keepalive, read_library_packages, read_explanations
+	};
 	double version = 0;
 	int status;
 
@@ -465,9 +564,9 @@ static const cJSON *find_entry(const cJSON *list, const char *key, const char *n
 	return NULL;
 }
 
-static const cJSON *find_distro(const struct kc_policy *policy, const char *name, struct kc_error *err)
+static const cJSON *get_distro(const struct kc_policy *policy, const char *name, struct kc_error *err)
 {
-	const cJSON *distro = find_entry(policy->distros, "name", name), *item;
+	const cJSON *distro = find_distro(policy->distros, name), *item;
 	char known[256] = "";
 
 	if (distro)
@@ -508,7 +607,7 @@ int kc_policy_promised_imports(const struct kc_policy *policy, const char *distr
 			       const char *package_version, struct kc_policy_names *ret_names,
 			       struct kc_error *err)
 {
-	const cJSON *found = find_distro(policy, distro, err);
+	const cJSON *found = get_distro(policy, distro, err);
 
 	if (!found)
 		return -ENOENT;
@@ -519,7 +618,7 @@ int kc_policy_promised_imports(const struct kc_policy *policy, const char *distr
 int kc_policy_images(const struct kc_policy *policy, const char *distro, struct kc_policy_names *ret_names,
 		     struct kc_error *err)
 {
-	const cJSON *found = find_distro(policy, distro, err);
+	const cJSON *found = get_distro(policy, distro, err);
 
 	if (!found)
 		return -ENOENT;
@@ -575,7 +674,7 @@ bool kc_policy_cpu_level(const struct kc_policy *policy, const char *level,
 
 const char *kc_policy_libc(const struct kc_policy *policy, const char *distro)
 {
-	const cJSON *found = find_entry(policy->distros, "name", distro);
+	const cJSON *found = find_distro(policy->distros, distro);
 
 	return found ? entry_name(found, "libc") : NULL;
 }
@@ -591,20 +690,21 @@ struct match {
 	regmatch_t groups[MOST_GROUPS];
 };
 
-static bool find_in_output(const struct explanation *row, const struct kc_policy_evidence *evidence,
-			   struct match *match)
+/* The next line from *at on that the row's pattern is found in; *at goes behind it. */
+static bool find_line(const struct explanation *row, const struct kc_policy_evidence *evidence, size_t *at,
+		      struct match *match)
 {
-	for (size_t at = 0; evidence->output && at < evidence->length;) {
-		const char *line = evidence->output + at;
-		const char *end = memchr(line, '\n', evidence->length - at);
-		size_t length = end ? (size_t)(end - line) : evidence->length - at;
+	while (evidence->output && *at < evidence->length) {
+		const char *line = evidence->output + *at;
+		const char *end = memchr(line, '\n', evidence->length - *at);
+		size_t length = end ? (size_t)(end - line) : evidence->length - *at;
 		size_t taken = length < sizeof(match->line) ? length : sizeof(match->line) - 1;
 
 		memcpy(match->line, line, taken);
 		match->line[taken] = '\0'; /* an earlier NUL hides the rest of its line only */
+		*at += length + 1;
 		if (regexec(&row->pattern, match->line, MOST_GROUPS, match->groups, 0) == 0)
 			return true;
-		at += length + 1;
 	}
 	return false;
 }
@@ -615,6 +715,62 @@ static void append_group(char *text, size_t size, const struct match *match, siz
 
 	if (place->rm_so >= 0)
 		append(text, size, match->line + place->rm_so, (size_t)(place->rm_eo - place->rm_so));
+}
+
+/* The same but for that group: what a loader says of each symbol of one library. */
+static bool differs_in(const struct match *first, const struct match *other, size_t group)
+{
+	const regmatch_t *here = &first->groups[group], *there = &other->groups[group];
+
+	return here->rm_so >= 0 && here->rm_so == there->rm_so &&
+	       memcmp(first->line, other->line, (size_t)here->rm_so) == 0 &&
+	       strcmp(first->line + here->rm_eo, other->line + there->rm_eo) == 0;
+}
+
+enum { MOST_LISTED = 8 };
+
+/* Some texts, each once. */
+struct texts {
+	char list[MOST_LISTED][128];
+	size_t count;
+	bool has_more;
+};
+
+static void add_text(struct texts *texts, const char *text)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		if (strcmp(texts->list[i], text) == 0)
+			return;
+	if (texts->count == MOST_LISTED)
+		texts->has_more = true;
+	else
+		append(texts->list[texts->count++], sizeof(texts->list[0]), text, strlen(text));
+}
+
+/* "a", "a and b", "a, b and c", in the order of the output; "a, b and more", where there are too many. */
+static void append_group_of_all(char *text, size_t size, const struct match *first, size_t group,
+				const struct explanation *row, const struct kc_policy_evidence *evidence)
+{
+	struct texts names = { .count = 0 };
+	size_t at = 0;
+	struct match match;
+
+	while (find_line(row, evidence, &at, &match)) {
+		char name[sizeof(names.list[0])] = "";
+
+		append_group(name, sizeof(name), &match, group);
+		if (differs_in(first, &match, group))
+			add_text(&names, name);
+	}
+	for (size_t i = 0; i < names.count; i++) {
+		bool is_last = i + 1 == names.count && !names.has_more;
+		const char *between = i == 0 ? "" : is_last ? " and " : ", ";
+
+		append(text, size, between, strlen(between));
+		append(text, size, names.list[i], strlen(names.list[i]));
+	}
+	if (names.has_more)
+		append(text, size, " and more", strlen(" and more"));
 }
 
 /* " (its newest is CXXABI_1.3.7)" for a first group of CXXABI_1.3.9, if the image's ceiling is known. */
@@ -635,11 +791,63 @@ static void append_ceiling(char *text, size_t size, const struct match *match,
 	}
 }
 
-static void expand(const char *template, const struct match *match, const struct kc_policy_evidence *evidence,
-		   char *text, size_t size)
+/* "libffi" for a first group of libffi.so.8, if that is a library whose package is known. */
+static void append_package(char *text, size_t size, const struct match *match, const struct kc_policy *policy)
 {
-	const char *image = evidence->image ? evidence->image : "the image";
+	char library[128] = "";
+	const char *package = "the package that brings it", *end;
+	const cJSON *entry;
 
+	append_group(library, sizeof(library), match, 1);
+	end = strstr(library, ".so");
+	if (end)
+		library[end - library] = '\0';
+	entry = find_entry(policy->library_packages, "library", library);
+	if (entry)
+		package = entry_name(entry, "package");
+	append(text, size, package, strlen(package));
+}
+
+struct expansion {
+	const struct kc_policy *policy;
+	const struct explanation *row;
+	const struct kc_policy_evidence *evidence;
+	const struct match *match;
+};
+
+static void expand_one(const struct expansion *expansion, const char *brace, char *text, size_t size)
+{
+	const struct kc_policy_evidence *evidence = expansion->evidence;
+	const char *image = evidence->image ? evidence->image : "the image";
+	const char *libc = evidence->libc ? evidence->libc : "the C library";
+	size_t group = (size_t)(brace[1] - '0');
+
+	switch (find_placeholder(brace, MOST_GROUPS)) { /* check_template has seen that the group is there */
+	case PLACE_GROUP:
+		append_group(text, size, expansion->match, group);
+		break;
+	case PLACE_GROUP_OF_ALL:
+		append_group_of_all(text, size, expansion->match, group, expansion->row, evidence);
+		break;
+	case PLACE_IMAGE:
+		append(text, size, image, strlen(image));
+		break;
+	case PLACE_LIBC:
+		append(text, size, libc, strlen(libc));
+		break;
+	case PLACE_HAS:
+		append_ceiling(text, size, expansion->match, evidence);
+		break;
+	case PLACE_PACKAGE:
+		append_package(text, size, expansion->match, expansion->policy);
+		break;
+	case PLACE_NONE:
+		break;
+	}
+}
+
+static void expand(const struct expansion *expansion, const char *template, char *text, size_t size)
+{
 	text[0] = '\0';
 	while (*template) {
 		size_t plain = strcspn(template, "{");
@@ -648,12 +856,7 @@ static void expand(const char *template, const struct match *match, const struct
 		template += plain;
 		if (!*template)
 			break;
-		if (isdigit((unsigned char)template[1]))
-			append_group(text, size, match, (size_t)(template[1] - '0'));
-		else if (template[1] == 'i')
-			append(text, size, image, strlen(image));
-		else
-			append_ceiling(text, size, match, evidence);
+		expand_one(expansion, template, text, size);
 		template = strchr(template, '}') + 1; /* check_template has seen it */
 	}
 }
@@ -664,13 +867,17 @@ int kc_policy_explain(const struct kc_policy *policy, const struct kc_policy_evi
 	for (size_t i = 0; i < policy->explanation_count; i++) {
 		const struct explanation *row = &policy->explanations[i];
 		struct match match;
+		const struct expansion expansion = {
+			.policy = policy, .row = row, .evidence = evidence, .match = &match
+		};
+		size_t at = 0;
 
-		if (row->has_pattern ? !find_in_output(row, evidence, &match)
+		if (row->has_pattern ? !find_line(row, evidence, &at, &match)
 				     : row->signal != evidence->signal)
 			continue;
 		ret_explanation->name = row->name;
-		expand(row->cause, &match, evidence, ret_explanation->cause, sizeof(ret_explanation->cause));
-		expand(row->hint, &match, evidence, ret_explanation->hint, sizeof(ret_explanation->hint));
+		expand(&expansion, row->cause, ret_explanation->cause, sizeof(ret_explanation->cause));
+		expand(&expansion, row->hint, ret_explanation->hint, sizeof(ret_explanation->hint));
 		return 1;
 	}
 	return 0;

@@ -93,6 +93,7 @@ struct kc_policy_evidence {
 	size_t length;
 	int signal;	   /* that killed it, 0 if none did */
 	const char *image; /* as a sentence calls it: "centos7"; NULL for "the image" */
+	const char *libc;  /* likewise: "musl 1.2.3"; NULL for "the C library" */
 	const struct kc_policy_ceiling *ceilings; /* of the image; may be NULL */
 	size_t ceiling_count;
 };

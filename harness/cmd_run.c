@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cases/cases.h"
+#include "image/reference.h"
 #include "output.h"
 #include "reports/console.h"
 #include "reports/junit.h"
@@ -27,6 +28,7 @@
 /* All that a run holds, from the opened inputs to the verdict. Zeroed, it holds nothing. */
 struct run {
 	const struct kc_options *options;
+	struct kc_image_reference image;
 
 	struct kc_inputs inputs;
 
@@ -69,6 +71,7 @@ static int open_inputs(struct run *run, struct kc_error *err)
 	const struct kc_inputs_request request = { .image = run->options->operand,
 						   .volume = run->options->volume,
 						   .plan_only = run->options->list,
+						   .force = run->options->force,
 						   .architecture = architecture(run->options),
 						   .progress = kc_waiting_download,
 						   .listener = kc_waiting_work,
@@ -87,7 +90,7 @@ static int make_plan(struct run *run, struct kc_error *err)
 					      { .each = KC_EACH_CPU_LEVEL,
 						.items = run->inputs.cpu_levels.items,
 						.count = run->inputs.cpu_levels.count } };
-	const struct kc_plan_request request = { .image = run->options->operand,
+	const struct kc_plan_request request = { .image = run->image.name,
 						 .tables = kc_case_tables,
 						 .lists = lists,
 						 .list_count = KC_ARRAY_LENGTH(lists),
@@ -124,7 +127,7 @@ static int make_reproduce(struct run *run, struct kc_error *err)
 	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
 	const struct kc_options *options = run->options;
 	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)];
-	const char *words[7] = { "krunner-compat", "run", options->operand, "--volume",
+	const char *words[8] = { "krunner-compat", "run", options->operand, "--volume",
 				 options->volume ? options->volume : release };
 	size_t count = 5;
 	int status = 0;
@@ -133,6 +136,8 @@ static int make_reproduce(struct run *run, struct kc_error *err)
 		words[count++] = "--arch";
 		words[count++] = kc_arch_choices[options->arch];
 	}
+	if (options->force)
+		words[count++] = "--force";
 	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);
 	kc_buffer_init(&run->reproduce, LIST_LIMIT);
 	for (size_t i = 0; status == 0 && i < count; i++) {
@@ -191,7 +196,7 @@ static int run_plan(struct run *run, struct kc_error *err)
 						.reports = run->reports,
 						.report_count = run->report_count };
 
-	run->told = (struct kc_report_run){ .suite = run->options->operand,
+	run->told = (struct kc_report_run){ .suite = run->image.name,
 					    .cases = run->plan.cases,
 					    .case_count = run->plan.count,
 					    .facts = run->inputs.facts,
@@ -244,13 +249,13 @@ static int tell_opening(struct run *run, struct kc_error *err)
 {
 	int status = 0;
 
-	(void)snprintf(run->opening_class, sizeof(run->opening_class), "%s.run", run->options->operand);
+	(void)snprintf(run->opening_class, sizeof(run->opening_class), "%s.run", run->image.name);
 	run->opening = (struct kc_report_case){ .classname = run->opening_class,
 						.name = "opening",
 						.what = "volume and image can be had",
 						.file = "harness/cmd_run.c" };
 	run->opening_run = (struct kc_report_run){
-		.suite = run->options->operand, .cases = &run->opening, .case_count = 1, .reproduce = ""
+		.suite = run->image.name, .cases = &run->opening, .case_count = 1, .reproduce = ""
 	};
 	for (size_t i = 1; status == 0 && i < run->report_count; i++)
 		status = run->reports[i]->ops->begin(run->reports[i], &run->opening_run, err);
@@ -276,8 +281,10 @@ static void tell_failure(const struct run *run, const struct kc_error *err)
 static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	bool told = false;
-	int status = run->options->list ? 0 : open_reports(run, err);
+	int status = kc_image_reference_parse(run->options->operand, &run->image, err);
 
+	if (status == 0 && !run->options->list)
+		status = open_reports(run, err);
 	if (status == 0 && !run->options->list)
 		status = tell_opening(run, err);
 	if (status < 0)

@@ -43,6 +43,7 @@ struct kc_options {
 
 	const char *volume; /* NULL: the newest that fits the image */
 	int arch;	    /* index into kc_arch_choices; 0: this machine's */
+	bool force;	    /* run a pairing that cannot work */
 	const char *junit;  /* NULL: none */
 	bool list;
 	const char **patterns; /* -k, in the order given */

@@ -14,8 +14,11 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_RUN] = { .name = "run",
 			     .operand = "IMAGE",
 			     .help = "check a volume in a sandbox made from IMAGE",
-			     .details = "IMAGE is a name that `list images` shows. A case is identified as "
-					"IMAGE.GROUP.NAME, e.g. centos7.imports.zmq." },
+			     .details =
+				     "IMAGE is a name that `list images` shows, tar:FILE (a root filesystem, "
+				     "plain or compressed with gzip, xz or zstd) or dir:DIRECTORY (an "
+				     "unpacked one). A case is identified as "
+				     "IMAGE.GROUP.NAME, e.g. centos7.imports.zmq." },
 	[KC_COMMAND_LIST] = { .name = "list",
 			      .operand = "images|cases",
 			      .help = "show the images or the cases there are, one line each" },
@@ -45,6 +48,11 @@ const struct kc_option_row kc_option_rows[] = {
 	  .help = "which of image and volume to take: native (this machine's), x86_64 or aarch64; qemu "
 		  "emulates "
 		  "what this machine does not run" },
+	{ .name = "force",
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(force),
+	  .help = "run a volume that cannot work on the image: made for another C library or architecture" },
 	{ .name = "junit",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,

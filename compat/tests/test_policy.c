@@ -102,6 +102,7 @@ static void the_other_questions_have_answers(void)
 	KC_CHECK_CONTAINS(join(&modules, joined, sizeof(joined)), " hashlib ");
 	KC_CHECK_STRING(kc_policy_libc(policy, "static-gnu"), "glibc");
 	KC_CHECK_STRING(kc_policy_libc(policy, "alpine"), "musl");
+	KC_CHECK_STRING(kc_policy_libc(policy, "musllinux_1_2"), "musl");
 	KC_CHECK_STRING(kc_policy_why_not_imported(policy, "_ios_support"), "belongs to iOS");
 	KC_CHECK(!kc_policy_why_not_imported(policy, "ssl"));
 	KC_CHECK_INT(keepalive->ping_interval_ms, 20000);
@@ -202,10 +203,24 @@ static void failures_are_explained_in_plain_words(void)
 		  "a library was built for a newer CPU than this one" },
 		{ "Error relocating /opt/backend.ai/bin/../lib/libpython3.13.so.1.0: pwritev2: symbol not "
 		  "found\nError relocating /opt/backend.ai/bin/../lib/libpython3.13.so.1.0: preadv2: symbol "
-		  "not "
-		  "found\n",
+		  "not found\nError relocating /opt/backend.ai/bin/../lib/libpython3.13.so.1.0: preadv2: "
+		  "symbol not found\nError relocating /opt/other.so: statx: symbol not found\n",
 		  0, "musl-symbol-missing",
-		  "libpython3.13.so.1.0 needs pwritev2, which the libc of centos7 does not have" },
+		  "musl 1.2.3 of centos7 lacks pwritev2 and preadv2, which libpython3.13.so.1.0 needs" },
+		{ "Error relocating /a.so: b: symbol not found\nError relocating /a.so: c: symbol not found\n"
+		  "Error relocating /a.so: d: symbol not found\n",
+		  0, "musl-symbol-missing", "musl 1.2.3 of centos7 lacks b, c and d, which a.so needs" },
+		{ "Error relocating a: b: symbol not found\nError relocating a: c: symbol not found\n"
+		  "Error relocating a: d: symbol not found\nError relocating a: e: symbol not found\n"
+		  "Error relocating a: f: symbol not found\nError relocating a: g: symbol not found\n"
+		  "Error relocating a: h: symbol not found\nError relocating a: i: symbol not found\n"
+		  "Error relocating a: j: symbol not found\nError relocating a: k: symbol not found\n",
+		  0, "musl-symbol-missing",
+		  "musl 1.2.3 of centos7 lacks b, c, d, e, f, g, h, i and more, which a needs" },
+		{ "  File \"<string>\", line 27\nModuleNotFoundError: No module named 'tzdata'\n"
+		  "zoneinfo._common.ZoneInfoNotFoundError: 'No time zone found with key Asia/Seoul'\n",
+		  0, "time-zones-missing",
+		  "centos7 has no time zone Asia/Seoul, and the volume does not bring the module tzdata" },
 		{ "ImportError: Error loading shared library libffi.so.8: No such file or directory (needed "
 		  "by "
 		  "/opt/backend.ai/lib/python3.13/lib-dynload/_ctypes.so)\n",
@@ -253,6 +268,7 @@ static void failures_are_explained_in_plain_words(void)
 										      : 0,
 							     .signal = rows[i].signal,
 							     .image = "centos7",
+							     .libc = "musl 1.2.3",
 							     .ceilings = ceilings,
 							     .ceiling_count = KC_ARRAY_LENGTH(ceilings) };
 		struct kc_policy_explanation explanation = { 0 };
@@ -265,6 +281,33 @@ static void failures_are_explained_in_plain_words(void)
 		KC_CHECK_STRING(explanation.name, rows[i].name);
 		KC_CHECK_STRING(explanation.cause, rows[i].cause);
 		KC_CHECK(explanation.hint[0] && !strpbrk(explanation.hint, "{}"));
+	}
+}
+
+static void a_missing_library_names_its_package(void)
+{
+	static const struct {
+		const char *library, *hint;
+	} rows[] = {
+		{ "libffi.so.8", "install libffi into the image (apk add), or ship libffi.so.8 with" },
+		{ "libsqlite3.so.0", "install sqlite-libs into the image" },
+		{ "liblzma.so.5", "install xz-libs into the image" },
+		{ "libunheard.so.1", "install the package that brings it into the image" },
+		{ "so", "install the package that brings it into the image" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct kc_policy_explanation explanation = { 0 };
+		struct kc_policy_evidence evidence = { 0 };
+		char output[200];
+
+		(void)snprintf(output, sizeof(output),
+			       "Error loading shared library %s: No such file or directory (needed by x.so)",
+			       rows[i].library);
+		evidence.output = output;
+		evidence.length = strlen(output);
+		KC_REQUIRE(kc_policy_explain(policy, &evidence, &explanation) == 1);
+		KC_CHECK_CONTAINS(explanation.hint, rows[i].hint);
 	}
 }
 
@@ -304,9 +347,13 @@ static void a_wrong_policy_is_refused_with_the_place(void)
 		{ "\"libc\": \"glibc\"", "\"libd\": \"glibc\"", "unknown key \"libd\"" },
 		{ "\"name\": \"alpine\"", "\"name\": \"static-gnu\"", "\"static-gnu\" stands twice" },
 		{ "\"promised\": true", "\"promised\": 1", "cpu_levels: \"promised\" must be" },
+		{ "\"musllinux_1_1\"", "\"static-gnu\"", "\"static-gnu\" stands twice" },
+		{ "\"musllinux_1_1\"", "\"alpine\"", "\"alpine\" stands twice" },
+		{ "\"musllinux_1_1\"", "\"musllinux_1_2\"", "\"musllinux_1_2\" stands twice" },
+		{ "\"musllinux_1_1\"", "1", "must be a text" },
 		{ "\"level\": \"x86-64-v1\"", "\"level\": \"x86-64-v2\"", "\"x86-64-v2\" stands twice" },
 		{ "\"cpu\": \"Nehalem\"", "\"cpu\": \"\"", "cpu_levels: must be a text" },
-		{ "[\"centos7\"]", "[]", "\"must_pass_on\" names no image" },
+		{ "[\"centos7\"]", "[]", "\"must_pass_on\" names none" },
 		{ "{ \"module\": \"zlib\" }", "{ \"module\": \"ssl\" }", "\"ssl\" stands twice" },
 		{ "{ \"module\": \"zlib\" }", "{ \"module\": \"os;x\" }", "\"os;x\" is not a module name" },
 		{ "{ \"module\": \"zlib\" }", "{ \"package\": \"zlib\" }", "unknown key \"package\"" },
@@ -323,6 +370,11 @@ static void a_wrong_policy_is_refused_with_the_place(void)
 		  "either \"pattern\" or \"signal\"" },
 		{ "module {1}", "module {2}", "unknown placeholder at \"{2}\"" },
 		{ "\"a program crashed (SIGSEGV)\"", "\"{0} crashed\"", "unknown placeholder at \"{0}" },
+		{ "\"library\": \"libffi\"", "\"library\": \"libz\"", "\"libz\" stands twice" },
+		{ "\"package\": \"libffi\"", "\"package\": \"\"", "library_packages: must be a text" },
+		{ "lacks {3*}", "lacks {4*}", "unknown placeholder at \"{4*}" },
+		{ "lacks {3*}", "lacks {3+}", "unknown placeholder at \"{3+}" },
+		{ "a program crashed (SIGSEGV)", "{package} crashed", "unknown placeholder at \"{package}" },
 		{ "a program crashed (SIGSEGV)", "{imag} crashed", "unknown placeholder at \"{imag}" },
 		{ "\"hint\": \"its last words are in its output\"", "\"hint\": null", "\"hint\" must be" },
 	};
@@ -351,5 +403,6 @@ KC_TEST_SUITE_WITH(policy, KC_LABEL_FAST, load_policy, release_policy,
 		   KC_TEST(the_other_questions_have_answers), KC_TEST(levels_belong_to_an_architecture),
 		   KC_TEST(the_keepalive_windows_tell_right_from_wrong),
 		   KC_TEST(versions_compare_as_people_read_them),
-		   KC_TEST(failures_are_explained_in_plain_words), KC_TEST(hostile_output_is_cut_not_trusted),
+		   KC_TEST(failures_are_explained_in_plain_words), KC_TEST(a_missing_library_names_its_package),
+		   KC_TEST(hostile_output_is_cut_not_trusted),
 		   KC_TEST(a_wrong_policy_is_refused_with_the_place));

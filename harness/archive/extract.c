@@ -4,25 +4,28 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "archive/decoder.h"
+#include "archive/layer.h"
 #include "archive/names.h"
 #include "archive/ring.h"
 #include "archive/tar_frame.h"
 #include "archive/tree_writer.h"
 #include "archive/utf8_locale.h"
-#include "archive/xz.h"
 
 struct extraction {
 	const struct kc_extract_options *options;
-	struct kc_xz xz;
+	struct kc_decoder decoder;
 	struct kc_ring *ring;
 	struct kc_tar_frame frame;
 	struct kc_tree_writer writer;
 	struct archive *reader;
-	struct kc_error input_error; /* why the read callback failed */
-	bool decoder_failed;	     /* its messages name the archive themselves */
+	struct kc_error input_error;  /* why the read callback failed */
+	struct kc_sha256 decoded_sha; /* only if that was asked for */
+	bool decoder_failed;	      /* its messages name the archive themselves */
 	uint64_t entries;
 };
 
@@ -35,7 +38,7 @@ static int refuse(const char *name, const char *rule, struct kc_error *err)
 
 static ssize_t decode(void *context, void *buffer, size_t size, struct kc_error *err)
 {
-	return kc_xz_read(context, buffer, size, err);
+	return kc_decoder_read(context, buffer, size, err);
 }
 
 /* The next piece of the tar, seen by the frame check before the reader gets it. */
@@ -46,9 +49,11 @@ static ssize_t next_piece(struct extraction *extraction, const void **ret_bytes,
 
 	extraction->decoder_failed = length < 0;
 	if (length == 0 && extraction->frame.offset == 0)
-		return kc_error_set(err, EBADMSG, "the archive is empty (an xz stream of nothing)");
+		return kc_error_set(err, EBADMSG, "the archive is empty (a stream of nothing)");
 	if (length <= 0)
 		return length;
+	if (extraction->options->decoded_sha256)
+		kc_sha256_update(&extraction->decoded_sha, *ret_bytes, (size_t)length);
 	status = kc_tar_frame_feed(&extraction->frame, *ret_bytes, (size_t)length, err);
 	return status < 0 ? status : length;
 }
@@ -157,6 +162,31 @@ static int put_hardlink(struct extraction *extraction, struct archive_entry *ent
 	return kc_tree_put_hardlink(&extraction->writer, name, target, err);
 }
 
+/* 1: it is an entry like others; 0: it was a mark, and is dealt with. */
+static int take_mark(struct extraction *extraction, const char *name, struct kc_error *err)
+{
+	const char *slash = strrchr(name, '/'), *leaf = slash ? slash + 1 : name, *hidden = NULL;
+	char marked[PATH_MAX];
+
+	(void)snprintf(marked, sizeof(marked), "%.*s", (int)(leaf - name),
+		       name); /* place() has checked the length */
+	switch (kc_layer_mark_of(leaf, &hidden)) {
+	case KC_LAYER_NOT_MARK:
+		return 1;
+	case KC_LAYER_WHITEOUT:
+		strcpy(marked + (leaf - name), hidden);
+		return kc_tree_put_whiteout(&extraction->writer, marked, err);
+	case KC_LAYER_OPAQUE:
+		marked[slash ? slash - name : 0] = '\0';
+		return kc_tree_put_opaque(&extraction->writer, marked, err);
+	case KC_LAYER_RESERVED:
+		return 0;
+	case KC_LAYER_BAD:
+		break;
+	}
+	return refuse(name, "it hides a name that cannot be", err);
+}
+
 static int put_entry(struct extraction *extraction, struct archive_entry *entry, struct kc_error *err)
 {
 	mode_t type = archive_entry_filetype(entry);
@@ -164,6 +194,8 @@ static int put_entry(struct extraction *extraction, struct archive_entry *entry,
 	char name[PATH_MAX];
 	int placed = place(extraction, archive_entry_pathname(entry), type == AE_IFDIR, name, err);
 
+	if (placed > 0 && extraction->options->is_layer)
+		placed = take_mark(extraction, name, err);
 	if (placed <= 0)
 		return placed;
 	if (archive_entry_hardlink(entry))
@@ -205,7 +237,7 @@ static int read_entries(struct extraction *extraction, struct kc_error *err)
 	}
 }
 
-/* Reads on to the end of the xz stream: what follows the last entry is checked, too. */
+/* Reads on to the end of the stream: what follows the last entry is checked, too. */
 static int drain(struct extraction *extraction, struct kc_error *err)
 {
 	const void *bytes;
@@ -228,18 +260,20 @@ static int open_reader(struct extraction *extraction, struct kc_error *err)
 	return 0;
 }
 
-static int run(struct extraction *extraction, struct kc_source *source, struct kc_error *err)
+static int run(struct extraction *extraction, struct kc_source *source, bool xz_only, struct kc_error *err)
 {
 	const struct kc_extract_limits *limits = &extraction->options->limits;
 	const struct kc_xz_limits xz_limits = { .memory_bytes = limits->decoder_memory_bytes,
 						.total_bytes = limits->total_bytes,
 						.ratio = limits->ratio };
-	int status = kc_xz_open(&extraction->xz, source, &xz_limits, err);
+	int status = kc_decoder_open(&extraction->decoder, source, &xz_limits, xz_only, err);
 
 	if (status == 0)
 		status = kc_tar_frame_init(&extraction->frame, err);
+	if (status == 0 && extraction->options->decoded_sha256)
+		status = kc_sha256_start(&extraction->decoded_sha, err);
 	if (status == 0)
-		status = kc_ring_start(&extraction->ring, decode, &extraction->xz, err);
+		status = kc_ring_start(&extraction->ring, decode, &extraction->decoder, err);
 	if (status == 0)
 		status = open_reader(extraction, err);
 	if (status == 0)
@@ -248,24 +282,39 @@ static int run(struct extraction *extraction, struct kc_source *source, struct k
 		status = drain(extraction, err);
 	if (status == 0)
 		status = kc_tree_writer_finish(&extraction->writer, err);
+	if (status == 0 && extraction->options->decoded_sha256)
+		status = kc_sha256_finish(&extraction->decoded_sha, extraction->options->decoded_sha256, err);
 	return status;
 }
 
-int kc_extract_tar_xz(struct kc_source *source, int destination_fd, const struct kc_extract_options *options,
-		      struct kc_error *err)
+static int extract(struct kc_source *source, int destination_fd, const struct kc_extract_options *options,
+		   bool xz_only, struct kc_error *err)
 {
 	struct extraction extraction = { .options = options };
 	KC_UTF8_SCOPE;
 	int status;
 
 	kc_tree_writer_init(&extraction.writer, destination_fd, options);
-	status = run(&extraction, source, err);
+	status = run(&extraction, source, xz_only, err);
 	if (status < 0 && !extraction.decoder_failed)
 		(void)kc_error_prefix(err, "archive `%s`", source->name); /* the status stays what it was */
 	(void)archive_read_free(extraction.reader); /* accepts NULL; a reader has nothing to lose at close */
 	kc_ring_stop(&extraction.ring);
-	kc_xz_close(&extraction.xz);
+	kc_decoder_close(&extraction.decoder);
 	kc_tar_frame_release(&extraction.frame);
+	kc_sha256_release(&extraction.decoded_sha);
 	kc_tree_writer_release(&extraction.writer);
 	return status;
+}
+
+int kc_extract_tar_xz(struct kc_source *source, int destination_fd, const struct kc_extract_options *options,
+		      struct kc_error *err)
+{
+	return extract(source, destination_fd, options, true, err);
+}
+
+int kc_extract_tar(struct kc_source *source, int destination_fd, const struct kc_extract_options *options,
+		   struct kc_error *err)
+{
+	return extract(source, destination_fd, options, false, err);
 }

@@ -1,8 +1,7 @@
 /*
- * Safe extraction: a hostile tar, compressed with xz, into a directory that it cannot leave.
+ * Safe extraction: a hostile tar, compressed with xz or as archive/decoder.h knows, into a directory that it cannot leave.
  *
- * The xz stream is decoded with liblzma (one stream, one thread, memory limit, integrity check, input fully
- * consumed); the tar inside is read with libarchive, tar format only, and any warning of the reader is fatal.
+ * The stream is decoded under limits, its integrity check verified, its input fully consumed; the tar inside is read with libarchive, tar format only, and any warning of the reader is fatal.
  * Decoding runs in a thread of its own beside the writing. Entries are written by calls relative to a
  * directory descriptor, without following links; metadata goes through the open descriptor only. HOSTILE
  * sections 2a and 2b list what is refused.
@@ -12,7 +11,7 @@
  * its byte code was made from. Owners, other bits, attributes, access lists and flags are not. A directory
  * that the archive does not list is made with mode 0755.
  *
- * Life cycle: 1. fill the options (KC_EXTRACT_OPTIONS_INIT)  2. kc_extract_tar_xz into an empty directory  3.
+ * Life cycle: 1. fill the options (KC_EXTRACT_OPTIONS_INIT)  2. one of the extract functions into an empty directory  3.
  * on failure remove the directory: what is in it is not to be used.
  */
 #ifndef KC_ARCHIVE_EXTRACT_H
@@ -43,6 +42,13 @@ struct kc_extract_limits {
 		.file_bytes = 512u << 20, .ratio = 50, .depth = 32, .name_bytes = 1024                       \
 	}
 
+/* Of a root filesystem, a distribution's with much installed: a desktop of Debian has 300,000 entries in 6 GB. */
+#define KC_EXTRACT_LIMITS_ROOTFS                                                                             \
+	{                                                                                                    \
+		.decoder_memory_bytes = 128u << 20, .entries = 500000, .total_bytes = UINT64_C(8) << 30,     \
+		.file_bytes = UINT64_C(2) << 30, .ratio = 200, .depth = 64, .name_bytes = 2048               \
+	}
+
 /* What to do with an entry; the name is relative, checked, without "./" and trailing slash. Write another
  * name into `ret_name` (which is "") to move it (checked again), or return false to leave the entry out. Also
  * asked for the target of a hard link. */
@@ -58,6 +64,8 @@ struct kc_extract_options {
 	bool foreign_links; /* symbolic links may be absolute or point above the root, as those of a root file
 			       system do: they are resolved inside a sandbox, never by us */
 	bool skip_devices;  /* device, FIFO and socket entries are left out instead of refused */
+	bool is_layer;	    /* of an image: its marks become those of overlayfs, see archive/layer.h */
+	char *decoded_sha256; /* KC_SHA256_HEX_SIZE: gets the digest of the tar itself; NULL: nobody asks */
 	kc_extract_filter *filter; /* NULL: every entry, under its own name */
 	void *filter_context;
 	struct kc_buffer
@@ -73,5 +81,9 @@ struct kc_extract_options {
  * rule. */
 int kc_extract_tar_xz(struct kc_source *source, int destination_fd, const struct kc_extract_options *options,
 		      struct kc_error *err) __attribute__((warn_unused_result));
+
+/* The same from a tar that is compressed with xz, gzip or zstd, or not at all. */
+int kc_extract_tar(struct kc_source *source, int destination_fd, const struct kc_extract_options *options,
+		   struct kc_error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/layer.h"
 #include "archive/names.h"
 #include "archive/source.h"
 #include "sys/fd.h"
@@ -53,6 +54,25 @@ int kc_manifest_add_link(struct kc_buffer *lines, const char *name, const char *
 	if (status == 0)
 		status = kc_buffer_append_string(lines, "\n");
 	return finish_line(status, name, err);
+}
+
+static int add_mark(struct kc_buffer *lines, const char *name, const char *mark, struct kc_error *err)
+{
+	int status = kc_name_append_escaped(lines, name);
+
+	if (status == 0)
+		status = kc_buffer_append_string(lines, mark);
+	return finish_line(status, name, err);
+}
+
+int kc_manifest_add_whiteout(struct kc_buffer *lines, const char *name, struct kc_error *err)
+{
+	return add_mark(lines, name, " w\n", err);
+}
+
+int kc_manifest_add_opaque(struct kc_buffer *lines, const char *name, struct kc_error *err)
+{
+	return add_mark(lines, name, " q\n", err);
 }
 
 /* --- Walking a tree --- */
@@ -103,16 +123,19 @@ static int list_link(struct walk *walk, int dirfd, const char *leaf, struct kc_e
 }
 
 /* A device, FIFO or socket: never opened. */
-static int list_other(struct walk *walk, mode_t mode, struct kc_error *err)
+static int list_other(struct walk *walk, const struct stat *entry, struct kc_error *err)
 {
-	int status = kc_name_append_escaped(walk->lines, walk->name);
+	int status;
 
+	if (kc_layer_is_whiteout(entry))
+		return kc_manifest_add_whiteout(walk->lines, walk->name, err);
+	status = kc_name_append_escaped(walk->lines, walk->name);
 	if (status == 0)
-		status = kc_buffer_printf(walk->lines, " o %06o\n", (unsigned int)mode);
+		status = kc_buffer_printf(walk->lines, " o %06o\n", (unsigned int)entry->st_mode);
 	return finish_line(status, walk->name, err);
 }
 
-static int list_directory(struct walk *walk, int dirfd, const char *leaf, struct kc_error *err);
+static int list_directory(struct walk *walk, int dirfd, const char *leaf, mode_t mode, struct kc_error *err);
 
 static int list_entry(struct walk *walk, int dirfd, const char *leaf, struct kc_error *err)
 {
@@ -133,23 +156,37 @@ static int list_entry(struct walk *walk, int dirfd, const char *leaf, struct kc_
 	else if (S_ISLNK(status.st_mode))
 		result = list_link(walk, dirfd, leaf, err);
 	else if (!S_ISDIR(status.st_mode))
-		result = list_other(walk, status.st_mode, err);
+		result = list_other(walk, &status, err);
 	else
-		result = kc_manifest_add_directory(walk->lines, walk->name, status.st_mode & 07777, err);
-	if (result == 0 && S_ISDIR(status.st_mode))
-		result = list_directory(walk, dirfd, leaf, err);
+		result = list_directory(walk, dirfd, leaf, status.st_mode & 07777, err);
 	walk->length = before;
 	walk->name[before] = '\0';
 	return result;
 }
 
-static int list_directory(struct walk *walk, int dirfd, const char *leaf, struct kc_error *err)
+/* The lines of the directory itself; the root, whose name is "", has none but the mark. */
+static int describe_directory(struct walk *walk, int fd, mode_t mode, struct kc_error *err)
+{
+	const char *name = walk->length ? walk->name : ".";
+	int status = walk->length ? kc_manifest_add_directory(walk->lines, name, mode, err) : 0;
+
+	if (status == 0 && kc_layer_is_opaque(fd))
+		status = kc_manifest_add_opaque(walk->lines, name, err);
+	return status;
+}
+
+static int list_directory(struct walk *walk, int dirfd, const char *leaf, mode_t mode, struct kc_error *err)
 {
 	KC_CLEANUP_DIR DIR *dir = NULL;
-	int fd = openat(dirfd, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(dirfd, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), described;
 
 	if (fd < 0)
 		return fail("open", walk->name, errno, err);
+	described = describe_directory(walk, fd, mode, err);
+	if (described < 0) {
+		kc_fd_close(&fd);
+		return described;
+	}
 	dir = fdopendir(fd);
 	if (!dir) {
 		kc_fd_close(&fd);
@@ -174,7 +211,7 @@ static int list_directory(struct walk *walk, int dirfd, const char *leaf, struct
 int kc_manifest_of_tree(int dirfd, struct kc_buffer *manifest, struct kc_error *err)
 {
 	struct walk walk = { .lines = manifest };
-	int status = list_directory(&walk, dirfd, ".", err);
+	int status = list_directory(&walk, dirfd, ".", 0, err);
 
 	return status < 0 ? status : kc_manifest_seal(manifest, err);
 }

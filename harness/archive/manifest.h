@@ -20,12 +20,19 @@
  *	NAME d MODE
  *	NAME f MODE SIZE SHA256
  *	NAME l TARGET
+ *	NAME w		a whiteout of overlayfs: the name of lower layers is hidden
+ *	NAME q		beside the line of a directory: nothing of it is seen from lower layers
  * A device, FIFO or socket that is found on disk reads NAME o MODE. */
 int kc_manifest_add_directory(struct kc_buffer *lines, const char *name, mode_t mode, struct kc_error *err)
 	__attribute__((warn_unused_result));
 int kc_manifest_add_file(struct kc_buffer *lines, const char *name, mode_t mode, uint64_t size,
 			 const char *digest, struct kc_error *err) __attribute__((warn_unused_result));
 int kc_manifest_add_link(struct kc_buffer *lines, const char *name, const char *target, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+int kc_manifest_add_whiteout(struct kc_buffer *lines, const char *name, struct kc_error *err)
+	__attribute__((warn_unused_result));
+int kc_manifest_add_opaque(struct kc_buffer *lines, const char *name, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
 /* Walks the tree below `dirfd` (never following links) and appends its sealed manifest. */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "sys/signals.h"
@@ -27,10 +29,41 @@ int kc_source_open_fd(struct kc_source *source, int fd, const char *name, struct
 	return kc_sha256_start(&source->sha, err);
 }
 
+ssize_t kc_source_peek(struct kc_source *source, unsigned char ret_bytes[KC_SOURCE_PEEK_BYTES],
+		       struct kc_error *err)
+{
+	while (source->held_count < KC_SOURCE_PEEK_BYTES) {
+		ssize_t got = source->read(source, source->held + source->held_count,
+					   KC_SOURCE_PEEK_BYTES - source->held_count, err);
+
+		if (got < 0)
+			return got;
+		if (got == 0)
+			break;
+		source->held_count += (size_t)got;
+	}
+	memcpy(ret_bytes, source->held, source->held_count);
+	return (ssize_t)source->held_count;
+}
+
+static ssize_t take_held(struct kc_source *source, void *buffer, size_t size)
+{
+	size_t count = source->held_count < size ? source->held_count : size;
+
+	memcpy(buffer, source->held, count);
+	memmove(source->held, source->held + count, source->held_count - count);
+	source->held_count -= count;
+	return (ssize_t)count;
+}
+
 ssize_t kc_source_read(struct kc_source *source, void *buffer, size_t size, struct kc_error *err)
 {
 	int status = kc_signals_check(err);
-	ssize_t got = status < 0 ? status : source->read(source, buffer, size, err);
+	ssize_t got = status;
+
+	if (status == 0)
+		got = source->held_count ? take_held(source, buffer, size)
+					 : source->read(source, buffer, size, err);
 
 	if (got > 0) {
 		source->bytes += (uint64_t)got;

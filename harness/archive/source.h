@@ -15,6 +15,8 @@
 #include "base/digest.h"
 #include "base/error.h"
 
+/* As many as the longest magic number has. */
+#define KC_SOURCE_PEEK_BYTES 6u
 /* What a reader asks for at once. */
 #define KC_SOURCE_CHUNK_BYTES 131072u
 
@@ -23,8 +25,10 @@ struct kc_source {
 	ssize_t (*read)(struct kc_source *source, void *buffer, size_t size, struct kc_error *err);
 	void (*close)(struct kc_source *source);
 	void *state;
-	char name[512]; /* what errors call it */
-	uint64_t bytes; /* read so far */
+	char name[512];				  /* what errors call it */
+	uint64_t bytes;				  /* read so far */
+	unsigned char held[KC_SOURCE_PEEK_BYTES]; /* peeked at, not read yet */
+	size_t held_count;
 	struct kc_sha256 sha;
 };
 
@@ -38,6 +42,9 @@ int kc_source_open_fd(struct kc_source *source, int fd, const char *name, struct
 
 ssize_t kc_source_read(struct kc_source *source, void *buffer, size_t size, struct kc_error *err)
 	__attribute__((warn_unused_result));
+/* How it begins, without reading it: before the first read, once. The count, less than asked for only if there is no more. */
+ssize_t kc_source_peek(struct kc_source *source, unsigned char ret_bytes[KC_SOURCE_PEEK_BYTES],
+		       struct kc_error *err) __attribute__((warn_unused_result));
 /* SHA-256 of all that was read. Once, after the end. */
 int kc_source_digest(struct kc_source *source, char ret_hex[KC_SHA256_HEX_SIZE], struct kc_error *err)
 	__attribute__((warn_unused_result));

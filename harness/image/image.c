@@ -14,6 +14,8 @@
 #include "image/assemble.h"
 #include "image/debian.h"
 #include "image/definition.h"
+#include "image/reference.h"
+#include "image/rootfs.h"
 #include "sys/file.h"
 
 enum { LOCK_LIMIT = 1 << 20, INFO_LIMIT = 1 << 20 };
@@ -28,6 +30,7 @@ struct opening {
 	char packages_directory[PATH_MAX];
 	char lock_directory[PATH_MAX];
 	char lock_file[PATH_MAX];
+	char key[256]; /* in the store */
 	struct kc_image *image;
 	struct kc_error *err;
 };
@@ -96,7 +99,7 @@ static int name_key(struct opening *opening)
 	}
 	status = kc_sha256_finish(&sha, image->digest, opening->err);
 	if (status == 0)
-		(void)snprintf(image->key, sizeof(image->key), "image-%s-%s", opening->definition.name,
+		(void)snprintf(opening->key, sizeof(opening->key), "image-%s-%s", opening->definition.name,
 			       image->digest);
 	return status;
 }
@@ -201,7 +204,7 @@ static int build(void *context, int tree_fd, struct kc_buffer *manifest, struct 
 	return status < 0 ? status : write_info(opening, &stats, info, err);
 }
 
-static int read_info(struct kc_image *image, const struct kc_buffer *text, struct kc_error *err)
+int kc_image_read_info(struct kc_image *image, struct kc_error *err)
 {
 	const struct {
 		const char *key;
@@ -214,10 +217,10 @@ static int read_info(struct kc_image *image, const struct kc_buffer *text, struc
 		{ "libc_version", &image->libc_version },
 		{ "ca_bundle", &image->ca_bundle },
 	};
-	int status = kc_json_parse(kc_buffer_string(text), text->length, image->key, &image->info, err);
+	int status = 0;
 
 	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(facts); i++)
-		status = kc_json_get_string(image->info, facts[i].key, image->key, facts[i].place, err);
+		status = kc_json_get_string(image->info, facts[i].key, "image", facts[i].place, err);
 	return status;
 }
 
@@ -246,13 +249,19 @@ static int take_ceilings(const struct opening *opening)
 static int get_tree(struct opening *opening)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer info = KC_BUFFER_INIT(INFO_LIMIT);
+	char tree[PATH_MAX];
 	int status = name_key(opening);
 
 	if (status == 0)
-		status = kc_store_get(opening->store, opening->image->key, build, opening,
-				      opening->image->tree, &info, opening->err);
+		status =
+			kc_store_get(opening->store, opening->key, build, opening, tree, &info, opening->err);
 	if (status == 0)
-		status = read_info(opening->image, &info, opening->err);
+		status = kc_layers_add(&opening->image->layers, tree, opening->err);
+	if (status == 0)
+		status = kc_json_parse(kc_buffer_string(&info), info.length, opening->key,
+				       &opening->image->info, opening->err);
+	if (status == 0)
+		status = kc_image_read_info(opening->image, opening->err);
 	return status < 0 ? status : take_ceilings(opening);
 }
 
@@ -283,7 +292,7 @@ static bool is_final(int status)
 	return false;
 }
 
-static int open_image(struct opening *opening, const char *name, const char *architecture)
+static int open_defined(struct opening *opening, const char *name, const char *architecture)
 {
 	struct kc_error *err = opening->err, unlocked = { 0 };
 	int status = kc_definition_load(name, &opening->definition, err);
@@ -307,27 +316,45 @@ static int open_image(struct opening *opening, const char *name, const char *arc
 	return status;
 }
 
-int kc_image_open(struct kc_store *store, const char *name, const char *architecture,
+static int open_any(struct kc_store *store, const struct kc_image_reference *reference,
+		    const char *architecture, struct kc_image *image, struct kc_error *err)
+{
+	KC_CLEANUP(cleanup_opening) struct opening opening = { .store = store, .image = image, .err = err };
+	int status;
+
+	if (reference->kind != KC_IMAGE_DEFINED) {
+		status = kc_rootfs_open(store, reference, architecture, image, err);
+		return status < 0 ? kc_error_prefix(err, "image %s", reference->name) : 0;
+	}
+	status = open_defined(&opening, reference->place, architecture);
+	/* An unknown name says so itself. */
+	return status < 0 && opening.definition.name
+		       ? kc_error_prefix(err, "image %s", opening.definition.name)
+		       : status;
+}
+
+int kc_image_open(struct kc_store *store, const char *image, const char *architecture,
 		  struct kc_image *ret_image, struct kc_error *err)
 {
-	KC_CLEANUP(cleanup_opening)
-	struct opening opening = { .store = store, .image = ret_image, .err = err };
+	struct kc_image_reference reference;
 	struct utsname machine;
 	int status;
 
 	*ret_image = (struct kc_image){ 0 };
 	if (!architecture && uname(&machine) < 0)
 		return kc_error_errno(err, errno, "ask for this machine's architecture");
-	status = open_image(&opening, name, architecture ? architecture : machine.machine);
+	status = kc_image_reference_parse(image, &reference, err);
 	if (status == 0)
-		return 0;
-	kc_image_release(ret_image);
-	/* An unknown name says so itself. */
-	return opening.definition.name ? kc_error_prefix(err, "image %s", opening.definition.name) : status;
+		status = open_any(store, &reference, architecture ? architecture : machine.machine, ret_image,
+				  err);
+	if (status < 0)
+		kc_image_release(ret_image);
+	return status;
 }
 
 void kc_image_release(struct kc_image *image)
 {
+	kc_layers_release(&image->layers);
 	cJSON_Delete(image->info);
 	free(image->ceilings);
 	*image = (struct kc_image){ 0 };

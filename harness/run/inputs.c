@@ -106,17 +106,22 @@ const struct kc_emulator *kc_inputs_emulator(const struct kc_inputs *inputs)
 	return inputs->emulator.is_open ? &inputs->emulator : NULL;
 }
 
-static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
-		       const struct kc_definition *definition, struct kc_error *err)
+static int no_package(const struct kc_inputs *inputs, struct kc_error *err)
 {
-	const struct package *package = find_package(definition->libc_family);
+	return kc_error_set(err, ENOENT, "image %s: no package is known for %s", inputs->image_name,
+			    inputs->libc_family);
+}
+
+static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+		       struct kc_error *err)
+{
+	const struct package *package = find_package(inputs->libc_family);
 	const char *volume = request->volume;
 	char path[PATH_MAX];
 	int status;
 
 	if (!volume && !package)
-		return kc_error_set(err, ENOENT, "image %s: no package is known for %s", definition->name,
-				    definition->libc_family);
+		return no_package(inputs, err);
 	if (!volume || strncmp(volume, "pypi:", strlen("pypi:")) == 0) {
 		status = fetch(inputs, request, volume ? volume : package->package, path, err);
 		if (status < 0)
@@ -139,8 +144,7 @@ static int refuse_volume(const struct kc_volume *volume, int errno_value, const 
 
 /* A volume asks for the loader of its own C library and architecture, by an absolute path: elsewhere it cannot even start, and
  * that is nobody's failure. */
-static int check_pairing(const struct kc_inputs *inputs, const struct kc_definition *definition,
-			 struct kc_error *err)
+static int check_pairing(const struct kc_inputs *inputs, bool force, struct kc_error *err)
 {
 	const struct kc_volume *volume = &inputs->volume;
 	const char *wanted = kc_policy_libc(inputs->policy, volume->distro);
@@ -155,12 +159,16 @@ static int check_pairing(const struct kc_inputs *inputs, const struct kc_definit
 		(void)snprintf(why, sizeof(why), "distribution \"%s\" is not known here", volume->distro);
 		return refuse_volume(volume, ENOENT, why, "compat/policy.json names those that are", err);
 	}
-	if (strcmp(wanted, definition->libc_family) != 0) {
+	if (force)
+		return 0;
+	if (strcmp(wanted, inputs->libc_family) != 0) {
 		(void)snprintf(why, sizeof(why),
 			       "%s volumes need the loader of %s, which image %s (%s) has not",
-			       volume->distro, wanted, definition->name, definition->libc_family);
-		return refuse_volume(volume, EXDEV, why,
-				     "`krunner-compat list images` shows the C library of each", err);
+			       volume->distro, wanted, inputs->image_name, inputs->libc_family);
+		return refuse_volume(
+			volume, EXDEV, why,
+			"`krunner-compat list images` shows the C library of each; --force runs it anyway",
+			err);
 	}
 	if (*volume->arch && strcmp(volume->arch, inputs->architecture) != 0) {
 		(void)snprintf(why, sizeof(why), "it is built for %s, and what was asked for is %s",
@@ -242,7 +250,8 @@ int kc_inputs_probe(struct kc_inputs *inputs, struct kc_error *err)
 	if (!sandbox)
 		return kc_error_errno(err, ENOMEM, "make a sandbox");
 	kc_sandbox_set_inner_id(sandbox, KC_STORE_SANDBOX_ID);
-	kc_sandbox_set_root(sandbox, inputs->image.tree);
+	for (size_t i = 0; i < inputs->image.layers.count; i++)
+		kc_sandbox_add_layer(sandbox, inputs->image.layers.trees[i]);
 	kc_sandbox_set_volume(sandbox, inputs->volume.tree, KC_VOLUME_MOUNT_POINT);
 	kc_sandbox_set_filter(sandbox, &inputs->filter);
 	kc_sandbox_set_emulator(sandbox, kc_inputs_emulator(inputs));
@@ -253,27 +262,47 @@ int kc_inputs_probe(struct kc_inputs *inputs, struct kc_error *err)
 			  : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
 }
 
+/* What is declared of an image of images/ is known before it is there; what a user brings is asked itself. */
+static int learn_image(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+		       const struct kc_image_reference *reference, struct kc_error *err)
+{
+	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
+	bool is_defined = reference->kind == KC_IMAGE_DEFINED;
+	int status;
+
+	(void)snprintf(inputs->image_name, sizeof(inputs->image_name), "%s", reference->name);
+	status = is_defined ? kc_definition_load(request->image, &definition, err)
+			    : kc_image_open(&inputs->store, request->image, inputs->architecture,
+					    &inputs->image, err);
+	if (status == 0)
+		(void)snprintf(inputs->libc_family, sizeof(inputs->libc_family), "%s",
+			       is_defined ? definition.libc_family : inputs->image.libc_family);
+	return status;
+}
+
 /* What is wrong with the command line is said before a minute is spent on it: the image's name, then a volume that was asked
  * for and whether the two fit, then what takes longest. */
-static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *request,
-		     const struct kc_definition *definition, struct kc_error *err)
+static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
-	int status =
-		request->volume || !request->plan_only ? open_volume(inputs, request, definition, err) : 0;
+	struct kc_image_reference reference;
+	int status = kc_image_reference_parse(request->image, &reference, err);
 
+	if (status == 0)
+		status = learn_image(inputs, request, &reference, err);
+	if (status == 0 && (request->volume || !request->plan_only))
+		status = open_volume(inputs, request, err);
 	if (status == 0 && inputs->volume.path[0])
-		status = check_pairing(inputs, definition, err);
-	if (status == 0 && !request->plan_only)
+		status = check_pairing(inputs, request->force, err);
+	if (status == 0 && !request->plan_only && reference.kind == KC_IMAGE_DEFINED)
 		status = kc_image_open(&inputs->store, request->image, inputs->architecture, &inputs->image,
 				       err);
 	return status;
 }
 
 /* Of the volume that is there, or of the newest that would be fetched. */
-static int list_promises(struct kc_inputs *inputs, const struct kc_definition *definition,
-			 struct kc_error *err)
+static int list_promises(struct kc_inputs *inputs, struct kc_error *err)
 {
-	const struct package *package = find_package(definition->libc_family);
+	const struct package *package = find_package(inputs->libc_family);
 	const struct kc_volume *volume = &inputs->volume;
 
 	if (volume->path[0])
@@ -281,15 +310,13 @@ static int list_promises(struct kc_inputs *inputs, const struct kc_definition *d
 						  *volume->wheel.version ? volume->wheel.version : NULL,
 						  &inputs->promised, err);
 	if (!package)
-		return kc_error_set(err, ENOENT, "image %s: no package is known for %s", definition->name,
-				    definition->libc_family);
+		return no_package(inputs, err);
 	inputs->has_wheel = true;
 	return kc_policy_promised_imports(inputs->policy, package->distro, NULL, &inputs->promised, err);
 }
 
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
-	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
 	int status;
 
 	*inputs = (struct kc_inputs){ .store = { .fd = -1 } };
@@ -301,11 +328,9 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 	if (status == 0)
 		status = choose_architecture(inputs, request, err);
 	if (status == 0)
-		status = kc_definition_load(request->image, &definition, err);
+		status = open_both(inputs, request, err);
 	if (status == 0)
-		status = open_both(inputs, request, &definition, err);
-	if (status == 0)
-		status = list_promises(inputs, &definition, err);
+		status = list_promises(inputs, err);
 	if (status == 0)
 		status = kc_policy_cpu_levels(inputs->policy, inputs->architecture, &inputs->cpu_levels, err);
 	if (status == 0 && !request->plan_only)

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "compat/policy.h"
 #include "image/image.h"
+#include "image/reference.h"
 #include "reports/result.h"
 #include "sandbox/emulator.h"
 #include "sandbox/seccomp.h"
@@ -20,12 +21,13 @@
 #define KC_INPUTS_FACTS 32
 
 struct kc_inputs_request {
-	const char *image; /* a name of images/ */
+	const char *image; /* as image/reference.h says it */
 	/* "pypi:NAME[==VERSION]", or the path of an archive, wheel or directory; NULL: the newest wheel whose volume is made for
 	 * the image's C library */
 	const char *volume;
 	const char *architecture; /* of image and volume, as uname(2) says it; NULL: this machine's */
-	bool plan_only; /* nothing will run: no image is made, and without `volume` no wheel is fetched */
+	bool force;		  /* a volume and an image that cannot work together are run all the same */
+	bool plan_only; /* nothing will run: no image of images/ is made, and without `volume` no wheel is fetched */
 	/* Told what takes long before the cases can run; both may be NULL. Of a download: bytes so far, of total, -1 while
 	 * that is not known. */
 	void (*progress)(void *context, const char *what, int64_t bytes, int64_t total);
@@ -41,6 +43,8 @@ struct kc_inputs {
 	struct kc_emulator emulator; /* open if this machine does not run the architecture itself */
 	struct kc_volume volume;
 	struct kc_image image;
+	char image_name[KC_IMAGE_NAME_SIZE]; /* for reports and identities */
+	char libc_family[8];		     /* of the image: "glibc" or "musl" */
 	bool has_wheel;
 	struct kc_policy_names promised; /* modules */
 	struct kc_policy_names cpu_levels;
@@ -51,7 +55,7 @@ struct kc_inputs {
 /* What the sandboxes of these inputs are to be given; NULL: no emulator. */
 const struct kc_emulator *kc_inputs_emulator(const struct kc_inputs *inputs);
 
-/* -EXDEV: this volume cannot work on this image or machine, in one sentence. Other errors are those of the parts. */
+/* -EXDEV: this volume cannot work on this image or machine, in one sentence; not with `force`. Other errors are those of the parts. */
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 	__attribute__((warn_unused_result));
 /* Tries a sandbox with everything but a program, and notes how it limits processes and memory: a machine that cannot make one is

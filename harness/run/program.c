@@ -53,7 +53,8 @@ int kc_program_prepare(const struct kc_case_context *context, const char *const 
 	if (!sandbox || !program->streams)
 		return kc_error_errno(err, ENOMEM, "make a sandbox");
 	kc_sandbox_set_inner_id(sandbox, KC_STORE_SANDBOX_ID);
-	kc_sandbox_set_root(sandbox, context->image->tree);
+	for (size_t i = 0; i < context->image->layers.count; i++)
+		kc_sandbox_add_layer(sandbox, context->image->layers.trees[i]);
 	kc_sandbox_set_volume(sandbox, context->volume->tree, KC_VOLUME_MOUNT_POINT);
 	kc_sandbox_set_filter(sandbox, context->filter);
 	kc_sandbox_set_emulator(sandbox, context->emulator);
@@ -242,29 +243,42 @@ static size_t last_line(const char *text, const char **ret_line)
 	return end - start;
 }
 
-/* The policy's plain words for how it ended, where it has any. `end` is all that one that never ran has to show. */
-static bool explain(const struct kc_program *program, const struct kc_case_context *context, const char *end,
+/* The policy's plain words for what a program said, and the signal that ended it, where it has any. */
+static bool explain(const struct kc_case_context *context, const char *output, size_t length, int signal,
 		    struct kc_policy_explanation *ret_explanation)
 {
-	const struct kc_sandbox_outcome *outcome = &program->outcome;
 	const struct kc_image *image = context->image;
-	bool never_ran = outcome->end == KC_END_NOT_STARTED;
 	struct kc_policy_ceiling ceilings[16];
+	char libc[64];
 	size_t count = 0;
 	const struct kc_policy_evidence evidence = {
-		.output = never_ran ? end : kc_buffer_string(&program->errors),
-		.length = never_ran ? strlen(end) : program->errors.length,
-		.signal = outcome->end == KC_END_KILLED ? outcome->status : 0,
+		.output = output,
+		.length = length,
+		.signal = signal,
 		.image = image->name,
+		.libc = libc,
 		.ceilings = ceilings,
 		.ceiling_count = image->ceiling_count < KC_ARRAY_LENGTH(ceilings) ? image->ceiling_count
 										  : KC_ARRAY_LENGTH(ceilings),
 	};
 
+	(void)snprintf(libc, sizeof(libc), "%s %s", image->libc_family, image->libc_version);
 	for (; count < evidence.ceiling_count; count++)
 		ceilings[count] = (struct kc_policy_ceiling){ .prefix = image->ceilings[count].prefix,
 							      .version = image->ceilings[count].version };
 	return kc_policy_explain(context->policy, &evidence, ret_explanation) > 0;
+}
+
+/* `end` is all that one that never ran has to show. */
+static bool explain_end(const struct kc_program *program, const struct kc_case_context *context,
+			const char *end, struct kc_policy_explanation *ret_explanation)
+{
+	const struct kc_sandbox_outcome *outcome = &program->outcome;
+
+	if (outcome->end == KC_END_NOT_STARTED)
+		return explain(context, end, strlen(end), 0, ret_explanation);
+	return explain(context, kc_buffer_string(&program->errors), program->errors.length,
+		       outcome->end == KC_END_KILLED ? outcome->status : 0, ret_explanation);
 }
 
 /* The message is the cause alone, without what was asked, where one cause has many effects: cases with the same message are
@@ -283,7 +297,7 @@ static void report_failure(const struct kc_program *program, const struct kc_cas
 	if (program->outcome.end == KC_END_TIMEOUT) {
 		/* Nobody knows what it would have done with more time, or on a machine with less to do. */
 		kc_result_broken(result, "%s: %s; this machine may be too busy", what, end);
-	} else if (explain(program, context, end, &explanation)) {
+	} else if (explain_end(program, context, end, &explanation)) {
 		kc_result_fail(result, "exit status 0", got, "%s", explanation.cause);
 		kc_result_hint(result, "%s", explanation.hint);
 	} else if (program->outcome.end == KC_END_NOT_STARTED) {
@@ -291,6 +305,19 @@ static void report_failure(const struct kc_program *program, const struct kc_cas
 	} else {
 		kc_result_fail(result, "exit status 0", got, "%s: %s", what, got);
 	}
+}
+
+void kc_program_fail_with(const struct kc_case_context *context, const char *what, const char *expected,
+			  const char *text, struct kc_result *result)
+{
+	struct kc_policy_explanation explanation;
+
+	if (!explain(context, text, strlen(text), 0, &explanation)) {
+		kc_result_fail(result, expected, text, "%s: %s", what, text);
+		return;
+	}
+	kc_result_fail(result, expected, text, "%s", explanation.cause);
+	kc_result_hint(result, "%s", explanation.hint);
 }
 
 bool kc_program_succeeded(const struct kc_program *program, const struct kc_case_context *context,

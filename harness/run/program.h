@@ -70,6 +70,10 @@ void kc_program_show(const struct kc_program *program, struct kc_result *result)
 bool kc_program_succeeded(const struct kc_program *program, const struct kc_case_context *context,
 			  const char *what, struct kc_result *result);
 
+/* The same for a failure that a program reports in `text`: the policy's explanation, or `what` and the text. */
+void kc_program_fail_with(const struct kc_case_context *context, const char *what, const char *expected,
+			  const char *text, struct kc_result *result);
+
 void kc_program_release(struct kc_program *program);
 
 #endif

@@ -379,25 +379,28 @@ static void reset_signals(void)
 _Noreturn void kc_sandbox_child(const struct kc_sandbox_setup *setup)
 {
 	enum kc_sandbox_step step = KC_STEP_OPEN;
-	int root_fd = -1, volume_fd = -1, status;
+	int layer_fds[KC_SANDBOX_LAYERS], volume_fd = -1, status;
 	struct kc_message go;
 	char object[160];
 
 	reset_signals();
 	if (recv(setup->control, &go, sizeof(go), 0) != (ssize_t)sizeof(go) || go.kind != KC_MESSAGE_GO)
 		_exit(1); /* the parent gave up, and knows why */
-	status = open_directory(setup->root, &root_fd);
-	if (status < 0)
-		refuse(setup, KC_STEP_OPEN, status, setup->root);
+	for (size_t i = 0; i < setup->layer_count; i++) {
+		status = open_directory(setup->layers[i], &layer_fds[i]);
+		if (status < 0)
+			refuse(setup, KC_STEP_OPEN, status, setup->layers[i]);
+	}
 	status = open_directory(setup->volume, &volume_fd);
 	if (status < 0)
 		refuse(setup, KC_STEP_OPEN, status, setup->volume);
 	done(setup, KC_STEP_OPEN);
 	apply_steps(setup, steps_before_mounts, KC_ARRAY_LENGTH(steps_before_mounts));
-	status = kc_sandbox_mount_all(setup, root_fd, volume_fd, done, &step, object);
+	status = kc_sandbox_mount_all(setup, layer_fds, volume_fd, done, &step, object);
 	if (status < 0)
 		refuse(setup, step, status, object);
-	kc_fd_close(&root_fd);
+	for (size_t i = 0; i < setup->layer_count; i++)
+		kc_fd_close(&layer_fds[i]);
 	kc_fd_close(&volume_fd);
 	apply_steps(setup, steps_after_mounts, KC_ARRAY_LENGTH(steps_after_mounts));
 	supervise(setup);

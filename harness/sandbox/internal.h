@@ -27,8 +27,9 @@ extern const struct kc_sandbox_namespace {
 struct kc_sandbox_setup {
 	/* Paths are opened by the child while it still has the caller's id: they may lie below a directory that only the
 	 * caller may enter. */
-	const char *root;   /* NULL: an empty root, for probing */
-	const char *volume; /* NULL: none */
+	const char *layers[KC_SANDBOX_LAYERS]; /* uppermost first */
+	size_t layer_count;		       /* 0: an empty root, for probing */
+	const char *volume;		       /* NULL: none */
 	const char *volume_mount_point;
 	char *const *argv; /* NULL: go through every step, then end */
 	char *const *environment;
@@ -67,7 +68,7 @@ struct kc_message {
 _Noreturn void kc_sandbox_child(const struct kc_sandbox_setup *setup);
 
 /* The mounts, step by step, up to pivot_root. 0 or a negative errno with *ret_step and `object` telling where. */
-int kc_sandbox_mount_all(const struct kc_sandbox_setup *setup, int lower_fd, int volume_fd,
+int kc_sandbox_mount_all(const struct kc_sandbox_setup *setup, const int layer_fds[], int volume_fd,
 			 void (*done)(const struct kc_sandbox_setup *setup, enum kc_sandbox_step step),
 			 enum kc_sandbox_step *ret_step, char object[160]);
 

@@ -138,7 +138,7 @@ static int stage(const struct kc_sandbox_setup *setup)
 	mount_fd = new_mount("tmpfs", parameters, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	if (mount_fd < 0)
 		return mount_fd;
-	for (const char *name = "lower\0upper\0work\0root\0"; *name; name += strlen(name) + 1)
+	for (const char *name = "upper\0work\0root\0"; *name; name += strlen(name) + 1)
 		if (mkdirat(mount_fd, name, 0755) < 0)
 			return -errno;
 	if (attach(mount_fd, place) < 0 || fchdir(mount_fd) < 0)
@@ -146,26 +146,51 @@ static int stage(const struct kc_sandbox_setup *setup)
 	return 0;
 }
 
-/* The names are our own and relative to the stage: nothing of the caller's paths has to be escaped (HOSTILE D17). */
-static int overlay(int lower_fd, int *ret_root_fd)
+/* Binds each layer below the stage, and writes what overlayfs calls them together: "0:1:2". The names are our own and relative:
+ * nothing of the caller's paths has to be escaped (HOSTILE D17). */
+static int bind_layers(const struct kc_sandbox_setup *setup, const int layer_fds[], char names[256])
 {
-	static const struct parameter parameters[] = { { "lowerdir", "lower" },
-						       { "upperdir", "upper" },
-						       { "workdir", "work" },
-						       { "userxattr", NULL },
-						       { NULL, NULL } };
-	KC_CLEANUP_FD int lower = open("lower", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	size_t used = 0;
+
+	for (size_t i = 0; i < setup->layer_count || i == 0; i++) {
+		KC_CLEANUP_FD int place = -1;
+		char name[24];
+		int status;
+
+		(void)snprintf(name, sizeof(name), "%zu", i);
+		used += (size_t)snprintf(names + used, 256 - used, "%s%s", i ? ":" : "", name);
+		if (mkdir(name, 0755) < 0)
+			return -errno;
+		place = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (place < 0)
+			return -errno;
+		if (i == setup->layer_count)
+			return 0; /* none: an empty one */
+		status = bind_at(layer_fds[i], place,
+				 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}
+
+static int overlay(const struct kc_sandbox_setup *setup, const int layer_fds[], int *ret_root_fd)
+{
+	char names[256];
+	const struct parameter parameters[] = { { "lowerdir", names },
+						{ "upperdir", "upper" },
+						{ "workdir", "work" },
+						{ "userxattr", NULL },
+						{ NULL, NULL } };
 	KC_CLEANUP_FD int place = open("root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	KC_CLEANUP_FD int mount_fd = -1;
 	int status;
 
-	if (lower < 0 || place < 0)
+	if (place < 0)
 		return -errno;
-	if (lower_fd >= 0) {
-		status = bind_at(lower_fd, lower, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-		if (status < 0)
-			return status;
-	}
+	status = bind_layers(setup, layer_fds, names);
+	if (status < 0)
+		return status;
 	mount_fd = new_mount("overlay", parameters, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	if (mount_fd < 0)
 		return mount_fd;
@@ -231,7 +256,7 @@ static int pivot(int root_fd)
 	return 0;
 }
 
-static int mount_step(const struct kc_sandbox_setup *setup, enum kc_sandbox_step step, int lower_fd,
+static int mount_step(const struct kc_sandbox_setup *setup, enum kc_sandbox_step step, const int layer_fds[],
 		      int volume_fd, int *root_fd, char object[160])
 {
 	static const struct parameter pts[] = {
@@ -251,7 +276,7 @@ static int mount_step(const struct kc_sandbox_setup *setup, enum kc_sandbox_step
 	case KC_STEP_STAGE:
 		return stage(setup);
 	case KC_STEP_OVERLAY:
-		return overlay(lower_fd, root_fd);
+		return overlay(setup, layer_fds, root_fd);
 	case KC_STEP_PROC:
 		return mount_at(*root_fd, "proc", "proc", NULL, inert);
 	case KC_STEP_DEV:
@@ -280,7 +305,7 @@ static const char *const step_objects[KC_STEP_COUNT] = {
 	[KC_STEP_PIVOT_ROOT] = "overlay",
 };
 
-int kc_sandbox_mount_all(const struct kc_sandbox_setup *setup, int lower_fd, int volume_fd,
+int kc_sandbox_mount_all(const struct kc_sandbox_setup *setup, const int layer_fds[], int volume_fd,
 			 void (*done)(const struct kc_sandbox_setup *setup, enum kc_sandbox_step step),
 			 enum kc_sandbox_step *ret_step, char object[160])
 {
@@ -290,7 +315,7 @@ int kc_sandbox_mount_all(const struct kc_sandbox_setup *setup, int lower_fd, int
 		int status;
 
 		(void)snprintf(object, 160, "%s", step_objects[step]);
-		status = mount_step(setup, step, lower_fd, volume_fd, &root_fd, object);
+		status = mount_step(setup, step, layer_fds, volume_fd, &root_fd, object);
 		if (status < 0) {
 			*ret_step = step;
 			return status;

@@ -99,9 +99,10 @@ struct kc_sandbox *kc_sandbox_new(void)
 	return sandbox;
 }
 
-void kc_sandbox_set_root(struct kc_sandbox *sandbox, const char *image_tree)
+void kc_sandbox_add_layer(struct kc_sandbox *sandbox, const char *tree)
 {
-	sandbox->setup.root = image_tree;
+	assert(sandbox->setup.layer_count < KC_SANDBOX_LAYERS);
+	sandbox->setup.layers[sandbox->setup.layer_count++] = tree;
 }
 
 void kc_sandbox_set_volume(struct kc_sandbox *sandbox, const char *volume_tree, const char *mount_point)

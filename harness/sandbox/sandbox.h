@@ -59,6 +59,9 @@ enum kc_sandbox_step {
 	KC_STEP_COUNT
 };
 
+/* A parameter of fsconfig(2) has 255 bytes, and theirs is "0:1:...:79". */
+#define KC_SANDBOX_LAYERS 80
+
 enum kc_sandbox_end {
 	KC_END_NONE = 0, /* still running */
 	KC_END_EXITED,	 /* `status` is its exit status */
@@ -85,7 +88,9 @@ void kc_sandbox_release(struct kc_sandbox **sandbox);
 /* As real root (sys/identity.h): the unprivileged id that is root inside; it owns the trees, see archive/store.h. For others it
  * is the caller's own id, and this is ignored. */
 void kc_sandbox_set_inner_id(struct kc_sandbox *sandbox, unsigned int id);
-void kc_sandbox_set_root(struct kc_sandbox *sandbox, const char *image_tree);
+/* A tree of those that the root filesystem is an overlay of, below those added before; whiteouts are as overlayfs knows them with
+ * `userxattr`. At most KC_SANDBOX_LAYERS. Borrowed until release, as the volume's. */
+void kc_sandbox_add_layer(struct kc_sandbox *sandbox, const char *tree);
 void kc_sandbox_set_volume(struct kc_sandbox *sandbox, const char *volume_tree, const char *mount_point);
 /* Borrowed until release; see sandbox/seccomp.h. */
 void kc_sandbox_set_filter(struct kc_sandbox *sandbox, const struct kc_seccomp_filter *filter);

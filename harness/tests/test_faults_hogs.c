@@ -56,7 +56,7 @@ static void run_script(const char *script, int64_t timeout_ms, struct ran *ran)
 	if (!sandbox || !excerpt)
 		return;
 	kc_sandbox_set_inner_id(sandbox, INNER_ID);
-	kc_sandbox_set_root(sandbox, "/usr");
+	kc_sandbox_add_layer(sandbox, "/usr");
 	kc_sandbox_set_filter(sandbox, &filter);
 	kc_sandbox_set_command(sandbox, argv, environment);
 	ran->status = kc_sandbox_start(sandbox, &ran->err);

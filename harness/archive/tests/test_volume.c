@@ -73,6 +73,7 @@ static const struct kc_zip_member GOOD_WHEEL[MOST_MEMBERS] = {
 	{ PLACE "krunner-python.static-gnu.txt", "3.13\n", 0 },
 	{ PLACE "krunner-version.static-gnu.txt", "14", 0 },
 	{ PLACE "versions.txt", "static-gnu\n", 0 },
+	{ PLACE "ttyd_linux.aarch64.bin", "abcd", 0 }, /* of another architecture: not this volume's */
 	{ PLACE "ttyd_linux.x86_64.bin", "abc", 0 },
 	METADATA,
 };
@@ -131,6 +132,11 @@ static const struct {
 	  { VOLUME_AT(PLACE ARCHIVE_NAME), VOLUME_AT(PLACE ARCHIVE_NAME) },
 	  "there are two volumes" },
 	{ "two versions", { VOLUME_AT(PLACE ARCHIVE_NAME), VERSION, VERSION }, "two of its kind" },
+	{ "two programs of one architecture",
+	  { VOLUME_AT(PLACE ARCHIVE_NAME),
+	    { PLACE "ttyd_linux.x86_64.bin", "abc", 0 },
+	    { PLACE "ttyd_linux.x86_64.bin", "abc", 0 } },
+	  "two of its kind" },
 	{ "two names", { VOLUME_AT(PLACE ARCHIVE_NAME), METADATA, METADATA }, "two of its kind" },
 	{ "version that is none",
 	  { VOLUME_AT(PLACE ARCHIVE_NAME), { PLACE "__init__.py", "x = 1\n", 0 } },

@@ -59,7 +59,7 @@ static void is_found_again_and_says_that_it_is_emulated(void)
 	struct kc_error err = { 0 };
 
 	KC_REQUIRE_OK(kc_image_open(&store, "centos7", NULL, &again, &err), err);
-	KC_CHECK_STRING(again.tree, image.tree);
+	KC_CHECK_STRING(again.layers.trees[0], image.layers.trees[0]);
 	KC_CHECK_STRING(again.digest, image.digest);
 	KC_CHECK_STRING(again.fidelity, "emulated");
 	KC_CHECK_STRING(again.libc_family, "glibc");
@@ -74,15 +74,16 @@ static void is_rebuilt_from_what_the_store_keeps(void)
 	struct kc_buffer before = KC_BUFFER_INIT(16u << 20), after = KC_BUFFER_INIT(16u << 20);
 	KC_CLEANUP_FREE char *path = strdup(getenv("PATH"));
 	struct kc_error err = { 0 };
-	char entry[PATH_MAX];
+	char entry[PATH_MAX], key[256];
 
-	(void)snprintf(entry, sizeof(entry), "trees/%s", image.key);
-	KC_CHECK_OK(kc_store_manifest(&store, image.key, &before, &err), err);
+	(void)snprintf(key, sizeof(key), "image-centos7-%s", image.digest);
+	(void)snprintf(entry, sizeof(entry), "trees/%s", key);
+	KC_CHECK_OK(kc_store_manifest(&store, key, &before, &err), err);
 	KC_CHECK_OK(kc_tree_remove(store.fd, entry, &err), err);
 	KC_CHECK_INT(setenv("PATH", "/nonexistent", 1), 0);
 	KC_CHECK_OK(kc_image_open(&store, "centos7", NULL, &again, &err), err);
 	KC_CHECK_INT(setenv("PATH", path, 1), 0);
-	KC_CHECK_OK(kc_store_manifest(&store, image.key, &after, &err), err);
+	KC_CHECK_OK(kc_store_manifest(&store, key, &after, &err), err);
 	KC_CHECK(before.length > 0);
 	KC_CHECK_STRING(kc_buffer_string(&after), kc_buffer_string(&before));
 	kc_buffer_release(&before);
@@ -126,7 +127,7 @@ static int load_directory(const char *below)
 	struct dirent *entry;
 	int status = 0;
 
-	(void)snprintf(path, sizeof(path), "%s/%s", image.tree, below);
+	(void)snprintf(path, sizeof(path), "%s/%s", image.layers.trees[0], below);
 	dir = opendir(path);
 	if (!dir)
 		return -errno;
@@ -233,8 +234,8 @@ static const char enter[] =
 static int run_inside(const char *volume, const char *command, struct kc_buffer *output)
 {
 	const char *const argv[] = {
-		"unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "sh", "-c",
-		enter,	   "sh",     image.tree,	volume,	   command, NULL
+		"unshare", "--user", "--map-root-user",	    "--mount", "--pid", "--fork", "sh", "-c",
+		enter,	   "sh",     image.layers.trees[0], volume,    command, NULL
 	};
 	const struct kc_process process = {
 		.argv = argv, .timeout_ms = 60000, .output = output, .errors = output

@@ -71,7 +71,7 @@ static void run_shell(const struct kc_emulator *emulator, const char *script, ch
 	*ret_text = '\0';
 	KC_REQUIRE(sandbox && excerpt);
 	kc_sandbox_set_inner_id(sandbox, INNER_ID);
-	kc_sandbox_set_root(sandbox, "/usr");
+	kc_sandbox_add_layer(sandbox, "/usr");
 	kc_sandbox_set_filter(sandbox, &filter);
 	kc_sandbox_set_emulator(sandbox, emulator);
 	kc_sandbox_set_command(sandbox, argv, environment);

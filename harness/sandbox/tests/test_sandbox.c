@@ -14,7 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "archive/layer.h"
 #include "base/embedded.h"
+#include "fixtures/sentinel.h"
+#include "fixtures/temporary.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
@@ -70,17 +73,22 @@ static int teardown(void)
 	return 0;
 }
 
-static struct kc_sandbox *make(const char *const argv[])
+static struct kc_sandbox *make_on(const char *tree, const char *const argv[])
 {
 	struct kc_sandbox *sandbox = kc_sandbox_new();
 
 	if (!sandbox)
 		return NULL;
 	kc_sandbox_set_inner_id(sandbox, INNER_ID);
-	kc_sandbox_set_root(sandbox, "/usr");
+	kc_sandbox_add_layer(sandbox, tree);
 	kc_sandbox_set_filter(sandbox, &filter);
 	kc_sandbox_set_command(sandbox, argv, environment);
 	return sandbox;
+}
+
+static struct kc_sandbox *make(const char *const argv[])
+{
+	return make_on("/usr", argv);
 }
 
 /* Runs it to its end; stdout and stderr come together. */
@@ -299,6 +307,74 @@ static void the_volume_is_read_only_at_its_place(void)
 	KC_CHECK_OK(kc_tree_remove(AT_FDCWD, directory, &err), err);
 }
 
+static int make_share(const char *layer)
+{
+	KC_CLEANUP_FD int top = -1;
+	int share;
+
+	KC_CHECK_INT(mkdir(layer, 0755), 0);
+	top = open(layer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	KC_CHECK_INT(mkdirat(top, "share", 0755), 0);
+	share = openat(top, "share", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	KC_CHECK_INT(mkdirat(share, "opaque", 0755), 0);
+	return share;
+}
+
+static void make_upper(const char *layer)
+{
+	KC_CLEANUP_FD int share = make_share(layer);
+	KC_CLEANUP_FD int opaque = openat(share, "opaque", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	KC_CHECK(kc_write_small(share, "a", "top\n") && kc_write_small(opaque, "top", ""));
+	KC_CHECK_INT(fchmodat(share, "a", 0644, 0), 0);
+	KC_CHECK_INT(kc_layer_make_whiteout(share, "hidden"), 0);
+	KC_CHECK_INT(kc_layer_make_opaque(opaque), 0);
+}
+
+static void make_middle(const char *layer)
+{
+	KC_CLEANUP_FD int share = make_share(layer);
+
+	KC_CHECK(kc_write_small(share, "a", "middle\n") && kc_write_small(share, "b", "middle\n") &&
+		 kc_write_small(share, "hidden", "") && kc_write_small(share, "opaque/middle", ""));
+	KC_CHECK_INT(fchmodat(share, "a", 0644, 0) | fchmodat(share, "b", 0644, 0), 0);
+}
+
+/* What image/tests/test_layers.c looks into without a mount, as a program sees it. */
+static void a_root_of_several_layers_shows_the_uppermost(void)
+{
+	static const char *const environment_inside[] = { "PATH=/bin", NULL };
+	static const char script[] =
+		"cat /share/a /share/b; ls /share/opaque; test -e /share/hidden || exit 7";
+	const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = kc_sandbox_new();
+	KC_CLEANUP_FREE struct kc_excerpt *excerpt = calloc(1, sizeof(*excerpt));
+	KC_CLEANUP_TEMPORARY struct kc_temporary base = { 0 };
+	KC_CLEANUP_BUFFER struct kc_buffer output = KC_BUFFER_INIT(1 << 16);
+	struct kc_sandbox_outcome outcome;
+	struct kc_error err = { 0 };
+	char layers[2][PATH_MAX + 2];
+
+	KC_REQUIRE_OK(kc_temporary_make(&base, &err), err);
+	for (int i = 0; i < 2; i++)
+		(void)snprintf(layers[i], sizeof(layers[i]), "%s/%d", base.path, i);
+	make_upper(layers[0]);
+	make_middle(layers[1]);
+	KC_REQUIRE(sandbox && excerpt);
+	kc_sandbox_set_inner_id(sandbox, INNER_ID);
+	for (int i = 0; i < 2; i++)
+		kc_sandbox_add_layer(sandbox, layers[i]);
+	kc_sandbox_add_layer(sandbox, "/usr");
+	kc_sandbox_set_filter(sandbox, &filter);
+	kc_sandbox_set_command(sandbox, argv, environment_inside);
+	KC_REQUIRE_OK(kc_sandbox_start(sandbox, &err), err);
+	KC_CHECK_OK(kc_sandbox_wait(sandbox, kc_now_ms() + PATIENCE_MS, excerpt, excerpt, &outcome, &err),
+		    err);
+	KC_CHECK_INT(kc_excerpt_append_to(excerpt, &output), 0);
+	KC_CHECK_STRING(kc_buffer_string(&output), "top\nmiddle\ntop\n");
+	KC_CHECK_INT(outcome.status, 7);
+}
+
 /* An image is not trusted: a link where a mount point must be would lead a mount astray (HOSTILE D1, D3, D4). */
 static void an_image_with_links_for_mount_points_is_refused(void)
 {
@@ -307,14 +383,13 @@ static void an_image_with_links_for_mount_points_is_refused(void)
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(names); i++) {
 		char directory[] = "/tmp/krunner-compat-test-XXXXXX", path[64];
 		static const char *const argv[] = { "/bin/true", NULL };
-		KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = make(argv);
+		KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = make_on(directory, argv);
 		struct kc_error err = { 0 };
 
 		KC_REQUIRE(sandbox && mkdtemp(directory));
 		(void)chmod(directory, 0755);
 		(void)snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
 		KC_CHECK_INT(symlink("/etc", path), 0);
-		kc_sandbox_set_root(sandbox, directory);
 		kc_sandbox_set_volume(sandbox, directory, "/opt/backend.ai");
 		KC_CHECK_MESSAGE(kc_sandbox_start(sandbox, &err) == -ELOOP, "%s: %s", names[i], err.text);
 		KC_CHECK_CONTAINS(err.hint, "unsafe");
@@ -494,6 +569,7 @@ KC_TEST_SUITE_WITH(sandbox, KC_LABEL_SANDBOX, setup, teardown, KC_TEST(a_program
 		   KC_TEST(output_without_end_is_cut_in_the_middle),
 		   KC_TEST(refused_system_calls_look_as_on_an_old_kernel),
 		   KC_TEST(other_architectures_are_killed), KC_TEST(the_volume_is_read_only_at_its_place),
+		   KC_TEST(a_root_of_several_layers_shows_the_uppermost),
 		   KC_TEST(an_image_with_links_for_mount_points_is_refused),
 		   KC_TEST(sockets_belong_to_the_network_inside), KC_TEST(a_probe_walks_every_step),
 		   KC_TEST(nothing_survives_the_death_of_the_harness),

@@ -1,0 +1,22 @@
+/*
+ * An image that a user brings: a root filesystem in a tar, or an unpacked directory.
+ *
+ * A tar is unpacked into the store under its SHA-256, by the rules of archive/extract.h with the limits of a root filesystem:
+ * devices are left out (a sandbox has its own), links may point anywhere (they are followed inside a sandbox only). A
+ * directory is used where it is. What is known of either is read from its files, image/libc.h: nobody declared anything.
+ */
+#ifndef KC_IMAGE_ROOTFS_H
+#define KC_IMAGE_ROOTFS_H
+
+#include "archive/store.h"
+#include "base/error.h"
+#include "image/image.h"
+#include "image/reference.h"
+
+/* Fills `image`, which is zeroed; the caller releases it, after a failure as well. `architecture` as uname(2) says it: another
+ * one is -EXDEV. -ENOENT, -ENOTDIR: no such file or directory; -EBADMSG: refused content. */
+int kc_rootfs_open(struct kc_store *store, const struct kc_image_reference *reference,
+		   const char *architecture, struct kc_image *image, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+#endif

