@@ -158,10 +158,11 @@ static int list_modules(const struct kc_case_context *context, const char *direc
 }
 
 /* The modules that the policy wants, on the disk or not. */
-static int require_base_modules(const struct kc_policy *policy, struct modules *modules, struct kc_error *err)
+static int require_base_modules(const struct kc_case_context *context, struct modules *modules,
+				struct kc_error *err)
 {
 	KC_CLEANUP_POLICY_NAMES struct kc_policy_names names = { 0 };
-	int status = kc_policy_base_modules(policy, &names, err);
+	int status = kc_policy_base_modules(context->policy, context->volume->distro, &names, err);
 
 	for (size_t i = 0; status == 0 && i < names.count; i++) {
 		struct module *module = add(modules, names.items[i]);
@@ -348,7 +349,7 @@ static void import_all(struct kc_case_context *context, const char *subdirectory
 		kc_result_fail(result, "a directory of modules", strerror(-err.code), "%s", err.text);
 		return;
 	}
-	if (!extensions && require_base_modules(context->policy, modules, &err) < 0) {
+	if (!extensions && require_base_modules(context, modules, &err) < 0) {
 		kc_result_broken_by(result, &err);
 		return;
 	}

@@ -144,7 +144,9 @@ static int check_names(const cJSON *distro, const char *key, const char *where, 
 
 static int check_distro(const cJSON *distro, struct kc_error *err)
 {
-	static const char *const known[] = { "name", "aliases", "libc", "must_pass_on", "imports", NULL };
+	static const char *const known[] = { "name",	"aliases", "libc", "must_pass_on", "optional_modules",
+					     "imports", NULL };
+	static const char *const optional[] = { "aliases", "optional_modules" };
 	const char *name = NULL, *libc = NULL;
 	const cJSON *imports = NULL;
 	char where[128];
@@ -160,20 +162,21 @@ static int check_distro(const cJSON *distro, struct kc_error *err)
 		return kc_error_set(err, EBADMSG, "%s: \"libc\" must be \"glibc\" or \"musl\"", where);
 	if (status == 0)
 		status = check_names(distro, "must_pass_on", where, err);
-	if (status == 0 && cJSON_GetObjectItemCaseSensitive(distro, "aliases"))
-		status = check_names(distro, "aliases", where, err);
+	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(optional); i++)
+		if (cJSON_GetObjectItemCaseSensitive(distro, optional[i]))
+			status = check_names(distro, optional[i], where, err);
 	if (status == 0)
 		status = kc_json_get_array(distro, "imports", where, &imports, err);
 	return status < 0 ? status : check_imports(imports, where, err);
 }
 
-static bool has_alias(const cJSON *distro, const char *name)
+static bool lists(const cJSON *distro, const char *key, const char *name)
 {
-	const cJSON *alias;
+	const cJSON *item;
 
-	cJSON_ArrayForEach(alias, cJSON_GetObjectItemCaseSensitive(distro, "aliases"))
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(distro, key))
 	{
-		if (strcmp(entry_name(alias, NULL), name) == 0)
+		if (strcmp(entry_name(item, NULL), name) == 0)
 			return true;
 	}
 	return false;
@@ -186,7 +189,7 @@ static const cJSON *find_distro(const cJSON *distros, const char *name)
 
 	cJSON_ArrayForEach(distro, distros)
 	{
-		if (strcmp(entry_name(distro, "name"), name) == 0 || has_alias(distro, name))
+		if (strcmp(entry_name(distro, "name"), name) == 0 || lists(distro, "aliases", name))
 			return distro;
 	}
 	return NULL;
@@ -625,10 +628,19 @@ int kc_policy_images(const struct kc_policy *policy, const char *distro, struct 
 	return collect(cJSON_GetObjectItemCaseSensitive(found, "must_pass_on"), NULL, NULL, ret_names, err);
 }
 
-int kc_policy_base_modules(const struct kc_policy *policy, struct kc_policy_names *ret_names,
-			   struct kc_error *err)
+int kc_policy_base_modules(const struct kc_policy *policy, const char *distro,
+			   struct kc_policy_names *ret_names, struct kc_error *err)
 {
-	return collect(policy->base_modules, NULL, NULL, ret_names, err);
+	const cJSON *found = get_distro(policy, distro, err);
+	size_t count = 0;
+	int status = found ? collect(policy->base_modules, NULL, NULL, ret_names, err) : -ENOENT;
+
+	for (size_t i = 0; status == 0 && i < ret_names->count; i++)
+		if (!lists(found, "optional_modules", ret_names->items[i]))
+			ret_names->items[count++] = ret_names->items[i];
+	if (status == 0)
+		ret_names->count = count;
+	return status;
 }
 
 const char *kc_policy_why_not_imported(const struct kc_policy *policy, const char *module)

@@ -44,9 +44,10 @@ int kc_policy_promised_imports(const struct kc_policy *policy, const char *distr
 int kc_policy_images(const struct kc_policy *policy, const char *distro, struct kc_policy_names *ret_names,
 		     struct kc_error *err) __attribute__((warn_unused_result));
 
-/* The standard-library modules that every volume must be able to import. */
-int kc_policy_base_modules(const struct kc_policy *policy, struct kc_policy_names *ret_names,
-			   struct kc_error *err) __attribute__((warn_unused_result));
+/* The standard-library modules that a volume of `distro` must be able to import. -ENOENT for an unknown distro. */
+int kc_policy_base_modules(const struct kc_policy *policy, const char *distro,
+			   struct kc_policy_names *ret_names, struct kc_error *err)
+	__attribute__((warn_unused_result));
 
 /* Why a standard-library module is not to be imported; NULL if it is. */
 const char *kc_policy_why_not_imported(const struct kc_policy *policy, const char *module);

@@ -16,8 +16,10 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 			     .help = "check a volume in a sandbox made from IMAGE",
 			     .details =
 				     "IMAGE is a name that `list images` shows, tar:FILE (a root filesystem, "
-				     "plain or compressed with gzip, xz or zstd) or dir:DIRECTORY (an "
-				     "unpacked one). A case is identified as "
+				     "plain or compressed with gzip, xz or zstd), dir:DIRECTORY (an "
+				     "unpacked one), docker-archive:FILE[:NAME:TAG] (what `docker save` "
+				     "wrote) or "
+				     "oci-layout:PATH[:NAME]. A case is identified as "
 				     "IMAGE.GROUP.NAME, e.g. centos7.imports.zmq." },
 	[KC_COMMAND_LIST] = { .name = "list",
 			      .operand = "images|cases",

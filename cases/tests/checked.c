@@ -274,7 +274,7 @@ int kc_released_tree(char ret_tree[PATH_MAX], struct kc_error *err)
 	if (status == 0)
 		status = kc_store_open(&store, err);
 	if (status == 0)
-		status = kc_image_open(&store, "centos7", NULL, &image, err);
+		status = kc_image_open(&store, &(struct kc_image_request){ .image = "centos7" }, &image, err);
 	if (status == 0)
 		status = kc_volume_open(&store, path, &volume, err);
 	if (status == 0)

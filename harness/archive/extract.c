@@ -260,6 +260,22 @@ static int open_reader(struct extraction *extraction, struct kc_error *err)
 	return 0;
 }
 
+static int start_checks(struct extraction *extraction, struct kc_error *err)
+{
+	int status = kc_tar_frame_init(&extraction->frame, err);
+
+	if (status == 0 && extraction->options->decoded_sha256)
+		status = kc_sha256_start(&extraction->decoded_sha, err);
+	return status;
+}
+
+static int finish_digest(struct extraction *extraction, struct kc_error *err)
+{
+	char *digest = extraction->options->decoded_sha256;
+
+	return digest ? kc_sha256_finish(&extraction->decoded_sha, digest, err) : 0;
+}
+
 static int run(struct extraction *extraction, struct kc_source *source, bool xz_only, struct kc_error *err)
 {
 	const struct kc_extract_limits *limits = &extraction->options->limits;
@@ -269,9 +285,7 @@ static int run(struct extraction *extraction, struct kc_source *source, bool xz_
 	int status = kc_decoder_open(&extraction->decoder, source, &xz_limits, xz_only, err);
 
 	if (status == 0)
-		status = kc_tar_frame_init(&extraction->frame, err);
-	if (status == 0 && extraction->options->decoded_sha256)
-		status = kc_sha256_start(&extraction->decoded_sha, err);
+		status = start_checks(extraction, err);
 	if (status == 0)
 		status = kc_ring_start(&extraction->ring, decode, &extraction->decoder, err);
 	if (status == 0)
@@ -282,9 +296,7 @@ static int run(struct extraction *extraction, struct kc_source *source, bool xz_
 		status = drain(extraction, err);
 	if (status == 0)
 		status = kc_tree_writer_finish(&extraction->writer, err);
-	if (status == 0 && extraction->options->decoded_sha256)
-		status = kc_sha256_finish(&extraction->decoded_sha, extraction->options->decoded_sha256, err);
-	return status;
+	return status < 0 ? status : finish_digest(extraction, err);
 }
 
 static int extract(struct kc_source *source, int destination_fd, const struct kc_extract_options *options,

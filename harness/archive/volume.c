@@ -290,7 +290,8 @@ static int open_source(const struct unpacking *unpacking, struct kc_source *ret_
 	const struct kc_volume *volume = unpacking->volume;
 
 	if (volume->kind == KC_VOLUME_WHEEL)
-		return kc_wheel_open_volume(unpacking->fd, volume->path, &volume->wheel, ret_source, err);
+		return kc_wheel_open_member(unpacking->fd, volume->path, volume->wheel.volume_member,
+					    ret_source, err);
 	if (lseek(unpacking->fd, 0, SEEK_SET) < 0)
 		return kc_error_errno(err, errno, "read `%s`", volume->path);
 	return kc_source_open_fd(ret_source, unpacking->fd, volume->path, err);

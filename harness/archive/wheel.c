@@ -318,28 +318,28 @@ int kc_wheel_read(int fd, const char *name, struct kc_wheel *ret_wheel, struct k
 	return 0;
 }
 
-/* --- The volume as a source --- */
+/* --- A member as a source --- */
 
-static ssize_t read_volume(struct kc_source *source, void *buffer, size_t size, struct kc_error *err)
+static ssize_t read_member(struct kc_source *source, void *buffer, size_t size, struct kc_error *err)
 {
 	la_ssize_t got = archive_read_data(source->state, buffer, size);
 
 	return got < 0 ? reader_failed(source->state, source->name, err) : got;
 }
 
-static void close_volume(struct kc_source *source)
+static void close_member(struct kc_source *source)
 {
 	struct archive *reader = source->state;
 
 	free_reader(&reader);
 }
 
-int kc_wheel_open_volume(int fd, const char *name, const struct kc_wheel *wheel, struct kc_source *ret_source,
+int kc_wheel_open_member(int fd, const char *name, const char *member, struct kc_source *ret_source,
 			 struct kc_error *err)
 {
 	KC_UTF8_SCOPE;
 	CLEANUP_READER struct archive *reader = NULL;
-	struct kc_source source = { .read = read_volume, .close = close_volume };
+	struct kc_source source = { .read = read_member, .close = close_member };
 	struct archive_entry *entry;
 	unsigned int count = 0;
 	const char *path;
@@ -349,11 +349,10 @@ int kc_wheel_open_volume(int fd, const char *name, const struct kc_wheel *wheel,
 		return status;
 	do {
 		more = next_member(reader, name, &count, &entry, &path, err);
-	} while (more > 0 && strcmp(path, wheel->volume_member) != 0);
+	} while (more > 0 && strcmp(path, member) != 0);
 	if (more <= 0)
 		return more < 0 ? more
-				: kc_error_set(err, EBADMSG, "wheel `%s`: `%s` is gone", name,
-					       wheel->volume_member);
+				: kc_error_set(err, EBADMSG, "wheel `%s`: no member `%s`", name, member);
 	status = kc_sha256_start(&source.sha, err);
 	if (status < 0)
 		return status;

@@ -41,8 +41,9 @@ bool kc_volume_name_parse(const char *name, char ret_distro[KC_WHEEL_WORD_SIZE],
 int kc_wheel_read(int fd, const char *name, struct kc_wheel *ret_wheel, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
-/* Opens the volume inside, decompressed to the bytes of its tar.xz. Borrows `fd` until kc_source_close. */
-int kc_wheel_open_volume(int fd, const char *name, const struct kc_wheel *wheel, struct kc_source *ret_source,
+/* Opens one member of the wheel, the volume's for one, as the bytes that were put in. Borrows `fd` until kc_source_close.
+ * -EBADMSG: there is none of that name. */
+int kc_wheel_open_member(int fd, const char *name, const char *member, struct kc_source *ret_source,
 			 struct kc_error *err) __attribute__((warn_unused_result));
 
 #endif

@@ -159,7 +159,7 @@ static int put_bundle(const struct kc_assembly *assembly, struct kc_tree_writer 
 static int complete(const struct kc_assembly *assembly, struct kc_tree_writer *writer, struct kc_error *err)
 {
 	const struct kc_image_source *source = assembly->source;
-	int status = put_bundle(assembly, writer, err);
+	int status = source->certificates ? put_bundle(assembly, writer, err) : 0;
 
 	for (size_t i = 0; status == 0 && i < source->directory_count; i++)
 		status = put_directory(writer, &source->directories[i], err);

@@ -376,8 +376,13 @@ static void remove_partial(const char *directory, const char *partial, int lock)
 		kc_janitor_forget(path);
 }
 
+static int may_not_download(struct kc_error *err)
+{
+	return kc_error_set(err, ENOENT, "packages are missing, and nothing may be downloaded (--offline)");
+}
+
 int kc_debian_fetch(const char *directory, const char *architecture,
-		    const struct kc_debian_packages *packages, struct kc_error *err)
+		    const struct kc_debian_packages *packages, bool is_offline, struct kc_error *err)
 {
 	KC_CLEANUP_APT struct kc_apt apt = KC_APT_INIT(directory, architecture);
 	KC_CLEANUP_FREE bool *missing = calloc(packages->count + 1, sizeof(*missing));
@@ -394,7 +399,8 @@ int kc_debian_fetch(const char *directory, const char *architecture,
 		any |= missing[i];
 	}
 	if (status == 0 && any)
-		status = download_missing(&apt, partial, lock, packages, missing, wanted, err);
+		status = is_offline ? may_not_download(err)
+				    : download_missing(&apt, partial, lock, packages, missing, wanted, err);
 	if (any)
 		remove_partial(directory, partial, lock);
 	free_strings(wanted, packages->count);

@@ -15,6 +15,7 @@
 #define KC_IMAGE_DEBIAN_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "archive/extract.h"
@@ -43,9 +44,9 @@ int kc_debian_resolve(const char *directory, const char *architecture, const cha
 		      struct kc_debian_packages *ret_packages, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
-/* Makes sure that all are in the directory and intact. */
+/* Makes sure that all are in the directory and intact. -ENOENT: offline, and some are not. */
 int kc_debian_fetch(const char *directory, const char *architecture,
-		    const struct kc_debian_packages *packages, struct kc_error *err)
+		    const struct kc_debian_packages *packages, bool is_offline, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
 /* Unpacks the content of one into `tree_fd`. -EBADMSG for a package that is refused. */

@@ -168,83 +168,240 @@ static int get_files(struct parser *parser, const cJSON *object, struct kc_image
 	return 0;
 }
 
-static int get_texts(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+static int get_dpkg_architectures(struct parser *parser, const cJSON *object, struct kc_image_source *source)
 {
-	const struct {
-		const char *key;
-		const char **place;
-	} texts[] = {
-		{ "kind", &source->kind },
-		{ "fidelity", &source->fidelity },
-		{ "certificates", &source->certificates },
-	};
-	int status = 0;
+	return get_pairs(parser, object, "architectures", &source->architectures,
+			 &source->architecture_count);
+}
 
-	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(texts); i++)
-		status = kc_json_get_string(object, texts[i].key, parser->where, texts[i].place, parser->err);
-	if (status == 0 && strcmp(source->kind, "debian-packages") != 0)
-		status = bad(parser, "kind", "must be \"debian-packages\"");
-	if (status == 0 && strcmp(source->fidelity, "real") != 0 && strcmp(source->fidelity, "emulated") != 0)
-		status = bad(parser, "fidelity", "must be \"real\" or \"emulated\"");
+static int get_packages(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	int status = get_strings(parser, object, "packages", &source->packages, &source->package_count);
+
+	return status < 0 ? status : get_strings(parser, object, "drop", &source->drop, &source->drop_count);
+}
+
+static int get_links(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	return get_pairs(parser, object, "links", &source->links, &source->link_count);
+}
+
+static int get_certificates(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	int status;
+
+	if (!cJSON_GetObjectItemCaseSensitive(object, "certificates"))
+		return 0;
+	status =
+		kc_json_get_string(object, "certificates", parser->where, &source->certificates, parser->err);
 	if (status == 0 && !is_inner_path(source->certificates))
 		status = bad(parser, "certificates", "must be a path below the root of the image");
 	return status;
 }
 
-static int read_source(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+static int read_debian_packages(struct parser *parser, const cJSON *object, struct kc_image_source *source)
 {
-	static const char *const keys[] = { "kind",	   "fidelity", "architectures", "packages",
-					    "ceilings",	   "drop",     "move",		"certificates",
-					    "directories", "links",    "files",		NULL };
-	int status = kc_json_refuse_unknown(object, keys, parser->where, parser->err);
+	static int (*const readers[])(struct parser *, const cJSON *, struct kc_image_source *) = {
+		get_dpkg_architectures, get_packages,	 get_move,  get_ceilings,
+		get_certificates,	get_directories, get_links, get_files
+	};
+	int status = 0;
 
-	if (status == 0)
-		status = get_texts(parser, object, source);
-	if (status == 0)
-		status = get_pairs(parser, object, "architectures", &source->architectures,
-				   &source->architecture_count);
-	if (status == 0)
-		status = get_strings(parser, object, "packages", &source->packages, &source->package_count);
-	if (status == 0)
-		status = get_strings(parser, object, "drop", &source->drop, &source->drop_count);
-	if (status == 0)
-		status = get_move(parser, object, source);
-	if (status == 0)
-		status = get_ceilings(parser, object, source);
-	if (status == 0)
-		status = get_directories(parser, object, source);
-	if (status == 0)
-		status = get_pairs(parser, object, "links", &source->links, &source->link_count);
-	return status < 0 ? status : get_files(parser, object, source);
+	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(readers); i++)
+		status = readers[i](parser, object, source);
+	return status;
 }
 
-static int read_sources(struct parser *parser, struct kc_definition *definition)
+static int read_wheel(struct parser *parser, const cJSON *item, bool is_archive,
+		      struct kc_definition_wheel *wheel)
 {
-	const cJSON *sources = NULL, *item;
-	int status = kc_json_get_array(definition->document, "sources", parser->where, &sources, parser->err);
+	static const char *const archive_keys[] = { "sha256", "archive", NULL };
+	static const char *const files_keys[] = { "sha256", "files", NULL };
+	int status = cJSON_IsObject(item)
+			     ? kc_json_refuse_unknown(item, is_archive ? archive_keys : files_keys,
+						      parser->where, parser->err)
+			     : bad(parser, item->string, "must be an object");
 
 	if (status == 0)
-		status = allocate(parser, sources, sizeof(*definition->sources), &definition->sources);
+		status = kc_json_get_string(item, "sha256", parser->where, &wheel->sha256, parser->err);
+	if (status == 0 && !kc_sha256_is_valid(wheel->sha256))
+		status = bad(parser, "sha256", "must be 64 hexadecimal digits");
+	if (status < 0)
+		return status;
+	return is_archive ? kc_json_get_string(item, "archive", parser->where, &wheel->archive, parser->err)
+			  : get_pairs(parser, item, "files", &wheel->files, &wheel->file_count);
+}
+
+static int read_wheels(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	const cJSON *wheels = NULL, *item;
+	int status = kc_json_get_string(object, "package", parser->where, &source->package, parser->err);
+
+	if (status == 0)
+		status = kc_json_get_object(object, "wheels", parser->where, &wheels, parser->err);
+	if (status == 0)
+		status = allocate(parser, wheels, sizeof(*source->wheels), &source->wheels);
+	if (status == 0)
+		status = allocate(parser, wheels, sizeof(*source->architectures), &source->architectures);
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(item, wheels)
+	{
+		size_t index = source->architecture_count++;
+
+		source->architectures[index] = (struct kc_definition_pair){ item->string, item->string };
+		status = read_wheel(parser, item, source->kind == KC_SOURCE_WHEEL_ARCHIVE,
+				    &source->wheels[index]);
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}
+
+static int read_registry(struct parser *parser, const cJSON *object, struct kc_image_source *source)
+{
+	const cJSON *list = NULL, *item;
+	int status = kc_json_get_string(object, "image", parser->where, &source->image, parser->err);
+
+	if (status == 0)
+		status = kc_json_get_array(object, "architectures", parser->where, &list, parser->err);
+	if (status == 0)
+		status = allocate(parser, list, sizeof(*source->architectures), &source->architectures);
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(item, list)
+	{
+		if (!cJSON_IsString(item) || !*item->valuestring)
+			return bad(parser, "architectures", "must hold strings");
+		source->architectures[source->architecture_count++] =
+			(struct kc_definition_pair){ item->valuestring, item->valuestring };
+	}
+	return 0;
+}
+
+static const struct kind {
+	const char *name;
+	enum kc_image_source_kind kind;
+	bool is_source, is_addition; /* what it may be */
+	int (*read)(struct parser *parser, const cJSON *object, struct kc_image_source *source);
+	const char *keys[13];
+} kinds[] = {
+	{ "debian-packages",
+	  KC_SOURCE_DEBIAN_PACKAGES,
+	  true,
+	  true,
+	  read_debian_packages,
+	  { "kind", "fidelity", "architectures", "packages", "ceilings", "drop", "move", "certificates",
+	    "directories", "links", "files" } },
+	{ "wheel-archive",
+	  KC_SOURCE_WHEEL_ARCHIVE,
+	  true,
+	  false,
+	  read_wheels,
+	  { "kind", "fidelity", "package", "wheels" } },
+	{ "wheel-files", KC_SOURCE_WHEEL_FILES, false, true, read_wheels, { "kind", "package", "wheels" } },
+	{ "registry",
+	  KC_SOURCE_REGISTRY,
+	  true,
+	  false,
+	  read_registry,
+	  { "kind", "fidelity", "architectures", "image" } },
+};
+
+static const struct kind *find_kind(const char *name, bool is_addition)
+{
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return (is_addition ? kinds[i].is_addition : kinds[i].is_source) ? &kinds[i] : NULL;
+	return NULL;
+}
+
+static int read_fidelity(struct parser *parser, const cJSON *object, bool is_addition,
+			 struct kc_image_source *source)
+{
+	int status;
+
+	if (is_addition)
+		return cJSON_GetObjectItemCaseSensitive(object, "fidelity")
+			       ? bad(parser, "fidelity", "is a source's to say, not an addition's")
+			       : 0;
+	status = kc_json_get_string(object, "fidelity", parser->where, &source->fidelity, parser->err);
+
+	if (status == 0 && strcmp(source->fidelity, "real") != 0 && strcmp(source->fidelity, "emulated") != 0)
+		status = bad(parser, "fidelity", "must be \"real\" or \"emulated\"");
+	return status;
+}
+
+static int read_source(struct parser *parser, const cJSON *object, bool is_addition,
+		       struct kc_image_source *source)
+{
+	const struct kind *kind = NULL;
+	int status = kc_json_get_string(object, "kind", parser->where, &source->kind_name, parser->err);
+
+	if (status < 0)
+		return status;
+	kind = find_kind(source->kind_name, is_addition);
+	if (!kind)
+		return bad(parser, "kind", "is none that is known here");
+	source->kind = kind->kind;
+	status = kc_json_refuse_unknown(object, kind->keys, parser->where, parser->err);
+	if (status == 0)
+		status = read_fidelity(parser, object, is_addition, source);
+	if (status == 0)
+		status = kind->read(parser, object, source);
+	if (status == 0 && source->architecture_count == 0)
+		status = bad(parser, "kind", "has no architecture");
+	return status;
+}
+
+static int read_sources(struct parser *parser, const cJSON *sources, const char *name, bool is_addition,
+			struct kc_image_source **ret_sources, size_t *ret_count)
+{
+	const cJSON *item;
+	int status = allocate(parser, sources, sizeof(**ret_sources), ret_sources);
+
 	if (status < 0)
 		return status;
 	cJSON_ArrayForEach(item, sources)
 	{
-		(void)snprintf(parser->where, sizeof(parser->where), "image %.64s: source %zu",
-			       definition->name, definition->source_count + 1);
+		(void)snprintf(parser->where, sizeof(parser->where), "image %.64s: %s %zu", name,
+			       is_addition ? "addition" : "source", *ret_count + 1);
 		if (!cJSON_IsObject(item))
 			return kc_error_set(parser->err, EBADMSG, "%s must be an object", parser->where);
-		status = read_source(parser, item, &definition->sources[definition->source_count++]);
+		status = read_source(parser, item, is_addition, &(*ret_sources)[(*ret_count)++]);
 		if (status < 0)
 			return status;
 	}
-	if (definition->source_count == 0)
-		return bad(parser, "sources", "must not be empty");
 	return 0;
+}
+
+static int read_lists(struct parser *parser, struct kc_definition *definition)
+{
+	const cJSON *sources = NULL, *additions = NULL;
+	bool has_additions = cJSON_GetObjectItemCaseSensitive(definition->document, "additions") != NULL;
+	int status = kc_json_get_array(definition->document, "sources", parser->where, &sources, parser->err);
+
+	if (status == 0 && has_additions)
+		status = kc_json_get_array(definition->document, "additions", parser->where, &additions,
+					   parser->err);
+	if (status == 0 && cJSON_GetObjectItemCaseSensitive(definition->document, "aliases"))
+		status = get_strings(parser, definition->document, "aliases", &definition->aliases,
+				     &definition->alias_count);
+	if (status == 0 && cJSON_GetArraySize(sources) == 0)
+		status = bad(parser, "sources", "must not be empty");
+	if (status == 0)
+		status = read_sources(parser, sources, definition->name, false, &definition->sources,
+				      &definition->source_count);
+	if (status == 0 && has_additions)
+		status = read_sources(parser, additions, definition->name, true, &definition->additions,
+				      &definition->addition_count);
+	return status;
 }
 
 static int read_image(struct parser *parser, struct kc_definition *definition)
 {
-	static const char *const keys[] = { "name", "what", "libc", "ca_bundle", "sources", NULL };
+	static const char *const keys[] = { "name",    "what",	  "libc",      "ca_bundle",
+					    "aliases", "sources", "additions", NULL };
 	static const char *const libc_keys[] = { "family", "version", NULL };
 	const cJSON *image = definition->document, *libc = NULL;
 	int status = cJSON_IsObject(image)
@@ -268,7 +425,7 @@ static int read_image(struct parser *parser, struct kc_definition *definition)
 	if (status == 0)
 		status = kc_json_get_string(libc, "version", parser->where, &definition->libc_version,
 					    parser->err);
-	return status < 0 ? status : read_sources(parser, definition);
+	return status < 0 ? status : read_lists(parser, definition);
 }
 
 int kc_definition_parse(const char *text, size_t length, const char *name,
@@ -302,7 +459,7 @@ static int unknown_image(const char *name, struct kc_error *err)
 	return status;
 }
 
-int kc_definition_load(const char *name, struct kc_definition *ret_definition, struct kc_error *err)
+static int load_file(const char *name, struct kc_definition *ret_definition, struct kc_error *err)
 {
 	char file[128];
 	const char *bytes = NULL;
@@ -310,15 +467,41 @@ int kc_definition_load(const char *name, struct kc_definition *ret_definition, s
 	int written = snprintf(file, sizeof(file), "%s%s%s", prefix, name, suffix);
 
 	if (written < 0 || (size_t)written >= sizeof(file) || !kc_embedded_find(file, &bytes, &length))
-		return unknown_image(name, err);
+		return -ENOENT;
 	return kc_definition_parse(bytes, length, file, ret_definition, err);
 }
 
-void kc_definition_release(struct kc_definition *definition)
+static bool has_alias(const struct kc_definition *definition, const char *name)
 {
-	for (size_t i = 0; i < definition->source_count; i++) {
-		struct kc_image_source *source = &definition->sources[i];
+	for (size_t i = 0; i < definition->alias_count; i++)
+		if (strcmp(definition->aliases[i], name) == 0)
+			return true;
+	return false;
+}
 
+int kc_definition_load(const char *name, struct kc_definition *ret_definition, struct kc_error *err)
+{
+	char known[KC_IMAGE_NAME_SIZE];
+	int status = load_file(name, ret_definition, err);
+
+	for (size_t i = 0; status == -ENOENT && kc_definition_name(i, known); i++) {
+		status = load_file(known, ret_definition, err);
+		if (status == 0 && !has_alias(ret_definition, name)) {
+			kc_definition_release(ret_definition);
+			status = -ENOENT;
+		}
+	}
+	return status == -ENOENT ? unknown_image(name, err) : status;
+}
+
+static void release_sources(struct kc_image_source *sources, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct kc_image_source *source = &sources[i];
+
+		for (size_t j = 0; source->wheels && j < source->architecture_count; j++)
+			free(source->wheels[j].files);
+		free(source->wheels);
 		free(source->architectures);
 		free(source->packages);
 		free(source->drop);
@@ -328,9 +511,28 @@ void kc_definition_release(struct kc_definition *definition)
 		free(source->links);
 		free(source->files);
 	}
-	free(definition->sources);
+	free(sources);
+}
+
+void kc_definition_release(struct kc_definition *definition)
+{
+	release_sources(definition->sources, definition->source_count);
+	release_sources(definition->additions, definition->addition_count);
+	free(definition->aliases);
 	cJSON_Delete(definition->document);
 	*definition = (struct kc_definition){ 0 };
+}
+
+bool kc_source_has_architecture(const struct kc_image_source *source, const char *architecture,
+				size_t *ret_index)
+{
+	for (size_t i = 0; i < source->architecture_count; i++) {
+		if (strcmp(source->architectures[i].path, architecture) != 0)
+			continue;
+		*ret_index = i;
+		return true;
+	}
+	return false;
 }
 
 bool kc_definition_name(size_t index, char ret_name[KC_IMAGE_NAME_SIZE])

@@ -1,11 +1,9 @@
 /*
  * An image: a root filesystem in the store, and the facts that reports state about it.
  *
- * The first use of an image builds it, later ones find it by a digest over its definition, the packages it is
- * made of and KC_IMAGE_BUILDER_VERSION. Which packages those are is written down in
- * STORE/images/NAME-ARCHITECTURE-DEFINITION.json by the first build and stays so until that file is removed:
- * a run neither asks apt again nor tests on another system than the run before. An image that the user brings,
- * image/rootfs.h, is identified by what it holds.
+ * The first use of an image builds it, from the first source of its definition that can be had; later ones find its layers in the
+ * store. What it was made of is written down in STORE/images/ and stays so until that is removed: a run neither asks apt again nor tests on
+ * another system than the run before. An image that the user brings, image/rootfs.h, is identified by what it holds.
  *
  * Life cycle: 1. kc_image_open  2. read the fields  3. kc_image_release (idempotent, fit for a zeroed
  * object).
@@ -22,13 +20,14 @@
 #include "base/error.h"
 #include "elf/clamp.h"
 #include "image/layers.h"
+#include "net/http.h"
 
 struct kc_image {
 	struct kc_layers layers;	 /* verified, to be mounted read-only */
 	char digest[KC_SHA256_HEX_SIZE]; /* what the image is identified by */
 	/* For reports, all strings: "name", "what", "fidelity" ("real" or "emulated"), "architecture",
-	 * "libc_family", "libc_version", "ca_bundle", "source", "digest"; and "packages", an array of
-	 * {"name", "version", "file", "sha256"}; "ceilings", an object of the strings below. */
+	 * "libc_family", "libc_version", "ca_bundle", "source", "digest"; of an image of images/ also "packages", an array of
+	 * {"name", "version", "file", "sha256"}, and "ceilings", an object of the strings below. */
 	cJSON *info;
 	const char *name;	  /* these belong to `info` */
 	const char *architecture; /* as uname(2) says it */
@@ -43,13 +42,28 @@ struct kc_image {
 
 #define KC_CLEANUP_IMAGE KC_CLEANUP(kc_image_release)
 
-/* `image` as image/reference.h says it. For programs of `architecture`, as uname(2) says it; NULL: this machine's. -ENOENT: no such image; -ENOTSUP: none of its
- * sources has the architecture. A hint says what to do. */
-int kc_image_open(struct kc_store *store, const char *image, const char *architecture,
-		  struct kc_image *ret_image, struct kc_error *err) __attribute__((warn_unused_result));
+/* What is asked for. Zeroed but for `image`, it is the defaults. Strings are borrowed for the call. */
+struct kc_image_request {
+	const char *image;	     /* as image/reference.h says it */
+	const char *architecture;    /* as uname(2) says it; NULL: this machine's */
+	bool is_offline;	     /* what is not in the store, or on this machine, is not to be had */
+	bool require_real;	     /* an emulated one will not do */
+	struct kc_http_options http; /* of what has to be downloaded */
+};
+
+/* -ENOENT: no such image; -ENOTSUP: none of its sources has the architecture, or is real where that is required; -EXDEV: what the user
+ * brought is for another one. A hint says what to do. */
+int kc_image_open(struct kc_store *store, const struct kc_image_request *request, struct kc_image *ret_image,
+		  struct kc_error *err) __attribute__((warn_unused_result));
 void kc_image_release(struct kc_image *image);
 
-/* For the sources of images: sets the fields that belong to `info`. -EBADMSG if one is missing. */
-int kc_image_read_info(struct kc_image *image, struct kc_error *err) __attribute__((warn_unused_result));
+/* For the sources of images: makes `info`, and the fields that belong to it, of an image with layers and digest, from these and
+ * from what the layers' files say. -EXDEV: they are for another architecture. */
+struct kc_image_facts {
+	const char *name, *what, *fidelity, *source;
+	const char *architecture; /* that was asked for */
+};
+int kc_image_describe(struct kc_image *image, const struct kc_image_facts *facts, struct kc_error *err)
+	__attribute__((warn_unused_result));
 
 #endif

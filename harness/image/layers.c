@@ -149,6 +149,30 @@ static int step(struct walk *walk, bool *ret_moved)
 	return 0;
 }
 
+/* Goes to the end of `rest`. The O_PATH descriptor of what is there; a path that names nothing leads to -EINVAL. */
+static int walk_on(const struct kc_layers *layers, struct walk *walk, struct stat *ret_status)
+{
+	KC_CLEANUP_FD int found = -EINVAL;
+
+	while (walk->rest[strspn(walk->rest, "/")]) {
+		bool moved;
+		int status = step(walk, &moved);
+
+		if (status < 0)
+			return status;
+		if (!moved)
+			continue;
+		kc_fd_close(&found);
+		found = look_up(layers, walk->place, ret_status);
+		if (found < 0)
+			return found;
+		status = S_ISLNK(ret_status->st_mode) ? follow(walk, found) : 0;
+		if (status < 0)
+			return status;
+	}
+	return found < 0 ? -EINVAL : KC_STEAL_FD(found);
+}
+
 int kc_layers_open(const struct kc_layers *layers, const char *path, struct stat *ret_status)
 {
 	struct walk walk = { .place = "" };
@@ -158,23 +182,10 @@ int kc_layers_open(const struct kc_layers *layers, const char *path, struct stat
 
 	if (snprintf(walk.rest, sizeof(walk.rest), "%s", path) >= (int)sizeof(walk.rest))
 		return -ENAMETOOLONG;
-	while (walk.rest[strspn(walk.rest, "/")]) {
-		bool moved;
-		int status = step(&walk, &moved);
-
-		if (status < 0)
-			return status;
-		if (!moved)
-			continue;
-		kc_fd_close(&found);
-		found = look_up(layers, walk.place, ret_status);
-		if (found < 0)
-			return found;
-		status = S_ISLNK(ret_status->st_mode) ? follow(&walk, found) : 0;
-		if (status < 0)
-			return status;
-	}
-	if (found < 0 || !S_ISREG(ret_status->st_mode))
+	found = walk_on(layers, &walk, ret_status);
+	if (found < 0)
+		return found;
+	if (!S_ISREG(ret_status->st_mode))
 		return -EINVAL;
 	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
 	fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);

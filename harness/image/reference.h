@@ -1,25 +1,37 @@
 /*
  * What people write for an image: a name of images/, or where a root filesystem of their own is.
  *
- *	centos7                 a definition of images/
+ *	centos7                 a definition of images/, or an alias of one
  *	tar:FILE                a tar of a root filesystem: plain, or compressed with gzip, xz or zstd
  *	dir:DIRECTORY           one that is unpacked
+ *	docker-archive:FILE[:NAME:TAG]
+ *	                        what `docker save` and `podman save` write; compressed, too
+ *	oci-layout:PATH[:NAME]  an OCI layout: a directory, or a tar of one
  *
- * Pure: nothing is looked up. Strings are borrowed from the text.
+ * The last two as containers-transports(5) has them: their paths hold no colon. Pure: nothing is looked up.
  */
 #ifndef KC_IMAGE_REFERENCE_H
 #define KC_IMAGE_REFERENCE_H
+
+#include <limits.h>
 
 #include "base/error.h"
 
 #define KC_IMAGE_NAME_SIZE 64 /* with the NUL */
 
-enum kc_image_kind { KC_IMAGE_DEFINED, KC_IMAGE_TAR, KC_IMAGE_DIRECTORY };
+enum kc_image_kind {
+	KC_IMAGE_DEFINED,
+	KC_IMAGE_TAR,
+	KC_IMAGE_DIRECTORY,
+	KC_IMAGE_DOCKER_ARCHIVE,
+	KC_IMAGE_OCI_LAYOUT
+};
 
 struct kc_image_reference {
 	enum kc_image_kind kind;
-	const char *scheme; /* "tar", "dir"; "" for a definition */
-	const char *place;  /* what follows the colon; of a definition, its name */
+	const char *scheme;   /* "tar", "oci-layout"; "" for a definition */
+	char place[PATH_MAX]; /* the path; of a definition, its name, whatever the alias was */
+	char wanted[256];     /* which image of those that are there; "" for the only one */
 	char name
 		[KC_IMAGE_NAME_SIZE]; /* for reports: of a file what its own name makes of it, letters, digits, "_", "-", "." */
 };

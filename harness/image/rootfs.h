@@ -1,9 +1,9 @@
 /*
- * An image that a user brings: a root filesystem in a tar, or an unpacked directory.
+ * An image that a user brings: a root filesystem in a tar, an unpacked one, or a container image on disk.
  *
- * A tar is unpacked into the store under its SHA-256, by the rules of archive/extract.h with the limits of a root filesystem:
- * devices are left out (a sandbox has its own), links may point anywhere (they are followed inside a sandbox only). A
- * directory is used where it is. What is known of either is read from its files, image/libc.h: nobody declared anything.
+ * Archives are unpacked into the store, by the rules of archive/extract.h with the limits of a root filesystem: devices are left
+ * out (a sandbox has its own), links may point anywhere (they are followed inside a sandbox only). A directory is used where
+ * it is. What is known of any of them is read from its files, image/libc.h: nobody declared anything.
  */
 #ifndef KC_IMAGE_ROOTFS_H
 #define KC_IMAGE_ROOTFS_H

@@ -71,6 +71,17 @@ static bool is_intact(const char *path, const char *sha256)
 	return hash_file(path, hex, &ignored) == 0 && strcmp(hex, sha256) == 0;
 }
 
+/* A wheel that is pinned by its digest does for any. */
+static const char *wanted_machine(const struct kc_index_spec *spec, const char *machine)
+{
+	return *spec->sha256 ? NULL : machine;
+}
+
+static bool may_be(const char *sha256, const struct kc_index_spec *spec)
+{
+	return kc_sha256_is_valid(sha256) && (!*spec->sha256 || strcmp(sha256, spec->sha256) == 0);
+}
+
 /* Reads DIRECTORY/record.json: false if it is not there, damaged, or not what `spec` and `machine` ask for.
  */
 static bool read_record(const char *downloads, const char *sha256, const struct kc_index_spec *spec,
@@ -86,7 +97,7 @@ static bool read_record(const char *downloads, const char *sha256, const struct 
 		size_t size;
 	} fields[] = {
 		{ "name", spec->name, NULL, 0 },
-		{ "machine", machine, NULL, 0 },
+		{ "machine", wanted_machine(spec, machine), NULL, 0 },
 		{ "sha256", sha256, file.sha256, sizeof(file.sha256) },
 		{ "version", NULL, file.version, sizeof(file.version) },
 		{ "filename", NULL, file.filename, sizeof(file.filename) },
@@ -144,7 +155,7 @@ static int find_cached(const struct kc_index_spec *spec, const char *machine, co
 	for (const struct dirent *entry; directory && (entry = readdir(directory));) {
 		struct kc_index_file file;
 
-		if (!kc_sha256_is_valid(entry->d_name) ||
+		if (!may_be(entry->d_name, spec) ||
 		    !read_record(downloads, entry->d_name, spec, machine, &file) ||
 		    !is_better(&file, &best, spec->version[0] != '\0') ||
 		    make_path(path, &ignored, "%s/%s/%s", downloads, file.sha256, file.filename) < 0 ||

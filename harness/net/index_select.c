@@ -124,6 +124,15 @@ static bool is_yanked(const cJSON *file)
 	return cJSON_IsTrue(yanked) || cJSON_IsString(yanked);
 }
 
+/* A digest that was asked for decides alone. */
+static bool has_digest(const cJSON *file, const char *sha256)
+{
+	const cJSON *hashes = cJSON_GetObjectItemCaseSensitive(file, "hashes");
+	const cJSON *digest = cJSON_GetObjectItemCaseSensitive(hashes, "sha256");
+
+	return cJSON_IsString(digest) && strcmp(digest->valuestring, sha256) == 0;
+}
+
 static int collect(const cJSON *files, struct candidates *all, struct kc_error *err)
 {
 	size_t count = (size_t)cJSON_GetArraySize(files);
@@ -140,6 +149,8 @@ static int collect(const cJSON *files, struct candidates *all, struct kc_error *
 		if (!cJSON_IsString(filename) || !read_filename(filename->valuestring, all, candidate))
 			continue; /* a source distribution, or something newer than we know */
 		candidate->file = file;
+		if (*all->spec->sha256)
+			candidate->fit = has_digest(file, all->spec->sha256) ? 2 : 0;
 		candidate->is_yanked = is_yanked(file);
 		all->count++;
 	}
@@ -189,8 +200,9 @@ static int nothing_fits(const struct candidates *all, bool has_pinned, struct kc
 	if (name_versions(all, &versions) < 0) /* cannot: ten short texts */
 		kc_buffer_clear(&versions);
 	if (has_pinned)
-		status = kc_error_set(err, ENOENT, "find %s==%s: no wheel of that version for %s", spec->name,
-				      spec->version, all->machine);
+		status = kc_error_set(err, ENOENT, "find %s==%s: no wheel of that version %s %s", spec->name,
+				      spec->version, *spec->sha256 ? "with SHA-256" : "for",
+				      *spec->sha256 ? spec->sha256 : all->machine);
 	else if (spec->version[0])
 		status = kc_error_set(err, ENOENT, "find %s==%s: unknown version", spec->name, spec->version);
 	else if (versions.length)

@@ -262,6 +262,18 @@ int kc_inputs_probe(struct kc_inputs *inputs, struct kc_error *err)
 			  : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
 }
 
+static int open_image(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+{
+	struct download download = { .request = request, .what = "a part of the image" };
+	const struct kc_image_request image = {
+		.image = request->image,
+		.architecture = inputs->architecture,
+		.http = { .is_interrupted = is_interrupted, .progress = on_progress, .context = &download }
+	};
+
+	return kc_image_open(&inputs->store, &image, &inputs->image, err);
+}
+
 /* What is declared of an image of images/ is known before it is there; what a user brings is asked itself. */
 static int learn_image(struct kc_inputs *inputs, const struct kc_inputs_request *request,
 		       const struct kc_image_reference *reference, struct kc_error *err)
@@ -271,9 +283,8 @@ static int learn_image(struct kc_inputs *inputs, const struct kc_inputs_request 
 	int status;
 
 	(void)snprintf(inputs->image_name, sizeof(inputs->image_name), "%s", reference->name);
-	status = is_defined ? kc_definition_load(request->image, &definition, err)
-			    : kc_image_open(&inputs->store, request->image, inputs->architecture,
-					    &inputs->image, err);
+	status = is_defined ? kc_definition_load(reference->place, &definition, err)
+			    : open_image(inputs, request, err);
 	if (status == 0)
 		(void)snprintf(inputs->libc_family, sizeof(inputs->libc_family), "%s",
 			       is_defined ? definition.libc_family : inputs->image.libc_family);
@@ -294,8 +305,7 @@ static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *r
 	if (status == 0 && inputs->volume.path[0])
 		status = check_pairing(inputs, request->force, err);
 	if (status == 0 && !request->plan_only && reference.kind == KC_IMAGE_DEFINED)
-		status = kc_image_open(&inputs->store, request->image, inputs->architecture, &inputs->image,
-				       err);
+		status = open_image(inputs, request, err);
 	return status;
 }
 

@@ -105,7 +105,7 @@ static void tells_what_a_wheel_says(void)
 	KC_CHECK_INT(wheel.ttyd_bytes, 3);
 	KC_CHECK_STRING(wheel.ttyd_sha256,
 			"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-	KC_REQUIRE_OK(kc_wheel_open_volume(fd, "w.whl", &wheel, &source, &err), err);
+	KC_REQUIRE_OK(kc_wheel_open_member(fd, "w.whl", wheel.volume_member, &source, &err), err);
 	KC_CHECK_OK(kc_source_drain(&source, got, &err), err);
 	KC_CHECK_OK(kc_sha256_of(xz.data, xz.length, wanted, &err), err);
 	KC_CHECK_STRING(got, wanted);
@@ -177,7 +177,7 @@ static int read_all_of_wheel(const struct kc_buffer *zip, size_t length, struct 
 	int status = kc_wheel_read(fd, "w.whl", &wheel, err);
 
 	if (status == 0)
-		status = kc_wheel_open_volume(fd, "w.whl", &wheel, &source, err);
+		status = kc_wheel_open_member(fd, "w.whl", wheel.volume_member, &source, err);
 	return status == 0 ? kc_source_drain(&source, hex, err) : status;
 }
 

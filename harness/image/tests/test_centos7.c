@@ -24,6 +24,7 @@ static char scratch[PATH_MAX];
 static char *kept_cache;
 static struct kc_store store;
 static struct kc_image image;
+static const struct kc_image_request request = { .image = "centos7" };
 
 static int setup(void)
 {
@@ -34,7 +35,7 @@ static int setup(void)
 	(void)snprintf(scratch, sizeof(scratch), "%s/kc-centos7-XXXXXX", directory ? directory : "/tmp");
 	if (!mkdtemp(scratch) || setenv("XDG_CACHE_HOME", scratch, 1) < 0)
 		return -1;
-	if (kc_store_open(&store, &err) < 0 || kc_image_open(&store, "centos7", NULL, &image, &err) < 0) {
+	if (kc_store_open(&store, &err) < 0 || kc_image_open(&store, &request, &image, &err) < 0) {
 		printf("%s\n%s\n", err.text, err.hint);
 		return -1;
 	}
@@ -58,7 +59,7 @@ static void is_found_again_and_says_that_it_is_emulated(void)
 	KC_CLEANUP_IMAGE struct kc_image again = { 0 };
 	struct kc_error err = { 0 };
 
-	KC_REQUIRE_OK(kc_image_open(&store, "centos7", NULL, &again, &err), err);
+	KC_REQUIRE_OK(kc_image_open(&store, &request, &again, &err), err);
 	KC_CHECK_STRING(again.layers.trees[0], image.layers.trees[0]);
 	KC_CHECK_STRING(again.digest, image.digest);
 	KC_CHECK_STRING(again.fidelity, "emulated");
@@ -81,7 +82,7 @@ static void is_rebuilt_from_what_the_store_keeps(void)
 	KC_CHECK_OK(kc_store_manifest(&store, key, &before, &err), err);
 	KC_CHECK_OK(kc_tree_remove(store.fd, entry, &err), err);
 	KC_CHECK_INT(setenv("PATH", "/nonexistent", 1), 0);
-	KC_CHECK_OK(kc_image_open(&store, "centos7", NULL, &again, &err), err);
+	KC_CHECK_OK(kc_image_open(&store, &request, &again, &err), err);
 	KC_CHECK_INT(setenv("PATH", path, 1), 0);
 	KC_CHECK_OK(kc_store_manifest(&store, key, &after, &err), err);
 	KC_CHECK(before.length > 0);

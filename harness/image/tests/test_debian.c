@@ -160,7 +160,7 @@ static void stale_lists_of_the_host_are_replaced_by_our_own(void)
 	use_apt_get(stale, directory);
 	KC_REQUIRE_OK(kc_debian_resolve(directory, "amd64", wanted, 1, &packages, &err), err);
 	KC_CHECK_INT(packages.count, 1);
-	KC_CHECK_OK(kc_debian_fetch(directory, "amd64", &packages, &err), err);
+	KC_CHECK_OK(kc_debian_fetch(directory, "amd64", &packages, false, &err), err);
 	(void)snprintf(path, sizeof(path), "%s/a_1_amd64.deb", directory);
 	KC_CHECK_INT(kc_file_read(AT_FDCWD, path, &content, NULL), 0);
 	KC_CHECK_STRING(kc_buffer_string(&content), "abc");
@@ -178,9 +178,9 @@ static void a_kept_package_is_not_fetched_and_a_damaged_one_is(void)
 	(void)snprintf(path, sizeof(path), "%s/a_1_amd64.deb", directory);
 	KC_REQUIRE_OK(kc_debian_parse_uris("'u' a_1_amd64.deb 3 SHA256:" ABC "\n", &packages, &err), err);
 	KC_CHECK_INT(kc_file_write_atomic(AT_FDCWD, path, "abc", 3, 0600, NULL), 0);
-	KC_CHECK_OK(kc_debian_fetch(directory, "amd64", &packages, &err), err);
+	KC_CHECK_OK(kc_debian_fetch(directory, "amd64", &packages, false, &err), err);
 	KC_CHECK_INT(kc_file_write_atomic(AT_FDCWD, path, "abd", 3, 0600, NULL), 0);
-	KC_CHECK_INT(kc_debian_fetch(directory, "amd64", &packages, &err), -EIO);
+	KC_CHECK_INT(kc_debian_fetch(directory, "amd64", &packages, false, &err), -EIO);
 	KC_CHECK_CONTAINS(err.text, "not to be asked");
 }
 
@@ -192,7 +192,7 @@ static void a_wrong_digest_is_refused(void)
 
 	use_apt_get("#!/bin/sh\nprintf abd >a_1_amd64.deb\n", directory);
 	KC_REQUIRE_OK(kc_debian_parse_uris("'u' a_1_amd64.deb 3 SHA256:" ABC "\n", &packages, &err), err);
-	KC_CHECK_INT(kc_debian_fetch(directory, "amd64", &packages, &err), -EBADMSG);
+	KC_CHECK_INT(kc_debian_fetch(directory, "amd64", &packages, false, &err), -EBADMSG);
 	KC_CHECK_CONTAINS(err.text, "SHA-256");
 	(void)snprintf(path, sizeof(path), "%s/a_1_amd64.deb", directory);
 	KC_CHECK_INT(access(path, F_OK), -1);
