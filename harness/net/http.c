@@ -203,6 +203,7 @@ void kc_transfer_init(struct kc_transfer *transfer, struct kc_http *http,
 {
 	*transfer = (struct kc_transfer){ .http = http, .request = request, .err = err, .size = -1 };
 	transfer->deadline_ms = kc_now_ms() + http->options.total_timeout_ms;
+	http->status = 0;
 	kc_url_redact(request->url, transfer->shown_url, sizeof(transfer->shown_url));
 }
 
@@ -453,6 +454,7 @@ int kc_transfer_run(struct kc_transfer *transfer)
 	(void)curl_easy_setopt(transfer->http->easy, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
 	transfer->err = caller_err;
+	transfer->http->status = transfer->status;
 	if (status < 0 && caller_err)
 		*caller_err = err;
 	return status;

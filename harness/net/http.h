@@ -60,6 +60,7 @@ struct kc_http_options {
 struct kc_http {
 	void *easy; /* CURL; NULL when closed */
 	struct kc_http_options options;
+	long status; /* of the last answer to the last request, 0 if none came; also after a failure */
 };
 
 struct kc_http_request {
@@ -99,11 +100,9 @@ void kc_http_close(struct kc_http *http);
 int kc_http_get(struct kc_http *http, const struct kc_http_request *request, struct kc_buffer *body,
 		struct kc_http_answer *ret_answer, struct kc_error *err) __attribute__((warn_unused_result));
 
-/* Of the last answer that came, after redirects, whether or not it was a failure of kc_http_get or
- * kc_http_download. Header number `index` of those called `name` (case does not matter); false if there is none
- * such. What is returned is borrowed until the next request; "" and 0 if no answer came. */
+/* Of the answer that `status` is of, after redirects: header number `index` of those called `name` (case does not
+ * matter), false if there is none such; and whose answer it is. Borrowed until the next request. */
 bool kc_http_header(const struct kc_http *http, const char *name, size_t index, const char **ret_value);
-long kc_http_status(const struct kc_http *http);
 const char *kc_http_effective_url(const struct kc_http *http);
 
 /* Downloads to `PATH.part`, verifies, flushes, and renames to `path`, mode 0600. What an earlier call left in

@@ -68,14 +68,6 @@ bool kc_http_header(const struct kc_http *http, const char *name, size_t index, 
 	return true;
 }
 
-long kc_http_status(const struct kc_http *http)
-{
-	long status = 0;
-
-	(void)curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status); /* stays 0 */
-	return status;
-}
-
 const char *kc_http_effective_url(const struct kc_http *http)
 {
 	char *url = NULL;

@@ -83,27 +83,32 @@ bool kc_url_is_same_origin(const char *a, const char *b)
 	       curl_url_set(second, CURLUPART_URL, b, 0) == CURLUE_OK && is_origin_same(first, second);
 }
 
+/* http or https, and nobody's login in it. */
+static bool is_plain_web(CURLU *url)
+{
+	CLEANUP_PART char *scheme = part_of(url, CURLUPART_SCHEME, 0);
+	CLEANUP_PART char *user = part_of(url, CURLUPART_USER, 0);
+
+	return scheme && !user && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+}
+
 int kc_url_authority(const char *url, char ret_authority[KC_URL_SIZE], char ret_host[KC_URL_SIZE])
 {
 	CLEANUP_URL CURLU *parsed = curl_url();
-	CLEANUP_PART char *scheme = NULL;
-	CLEANUP_PART char *user = NULL;
 	CLEANUP_PART char *host = NULL;
 	CLEANUP_PART char *port = NULL;
 
+	/* The length bounds what is written below. */
 	if (!parsed || strlen(url) >= KC_URL_SIZE || curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK)
 		return -EINVAL;
-	scheme = part_of(parsed, CURLUPART_SCHEME, 0);
-	user = part_of(parsed, CURLUPART_USER, 0);
 	host = part_of(parsed, CURLUPART_HOST, 0);
 	port = part_of(parsed, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
-	if (!scheme || !host || user || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
+	if (!host || !is_plain_web(parsed))
 		return -EINVAL;
-	if (ret_authority && snprintf(ret_authority, KC_URL_SIZE, "%s%s%s", host, port ? ":" : "",
-				      port ? port : "") >= KC_URL_SIZE)
-		return -EINVAL;
+	if (ret_authority)
+		(void)snprintf(ret_authority, KC_URL_SIZE, "%s%s%s", host, port ? ":" : "", port ? port : "");
 	if (ret_host)
-		(void)snprintf(ret_host, KC_URL_SIZE, "%s", host); /* shorter than the URL */
+		(void)snprintf(ret_host, KC_URL_SIZE, "%s", host);
 	return 0;
 }
 
