@@ -154,7 +154,7 @@ static int refuse(const char *text, const char *what, struct kc_error *err)
 
 static const char *find_repository_fault(const char *repository)
 {
-	if (strstr(repository, "//") || strcmp(repository, "") == 0)
+	if (strstr(repository, "//") || *repository == '/' || *repository == '\0')
 		return "it has an empty component";
 	if (strpbrk(repository, UPPER))
 		return "a repository is written in lower case";
