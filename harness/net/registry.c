@@ -97,6 +97,9 @@ void kc_registry_close(struct kc_registry **registry)
 	free(KC_STEAL(*registry));
 }
 
+#define ANSWERED_BY_ANOTHER                                                                                  \
+	"check the name of the registry; or something on the way, a portal or a proxy, answers in its place"
+
 /* What net/http.h advises is for package indexes. */
 static const struct {
 	int errno_value;
@@ -115,10 +118,8 @@ static const struct {
 	{ EBADMSG,
 	  "the registry, or something on the way, gave other bytes than the digest names: do not use them; "
 	  "try again, or another network" },
-	{ EPROTO, "check the name of the registry; or something on the way, a portal or a proxy, answers in "
-		  "its place" },
-	{ ELOOP, "check the name of the registry; or something on the way, a portal or a proxy, answers in "
-		 "its place" },
+	{ EPROTO, ANSWERED_BY_ANOTHER },
+	{ ELOOP, ANSWERED_BY_ANOTHER },
 	{ EAGAIN, "the registry has a fault: try again later" },
 };
 
@@ -219,6 +220,17 @@ static bool is_asked_by_registry(const struct kc_registry *registry)
 	       kc_url_is_same_origin(kc_http_effective_url(&registry->http), registry->base_url);
 }
 
+static void explain_login(const struct kc_registry *registry, int status, struct kc_error *err)
+{
+	(void)kc_error_prefix(err, "pull `%s`", registry->name);
+	if (err->hint[0])
+		return;
+	if (status == -EACCES)
+		hint_at_login(registry, err);
+	else
+		kc_error_hint(err, ANSWERED_BY_ANOTHER);
+}
+
 int kc_registry_make_call(struct kc_registry *registry, const struct kc_registry_call *call,
 			  struct kc_error *err)
 {
@@ -228,17 +240,14 @@ int kc_registry_make_call(struct kc_registry *registry, const struct kc_registry
 	if (status == -EACCES && is_asked_by_registry(registry)) {
 		status = kc_registry_log_in(registry, &failure);
 		if (status < 0) {
-			if (status == -EACCES && !failure.hint[0])
-				hint_at_login(registry, &failure);
-			(void)kc_error_prefix(&failure, "pull `%s`", registry->name);
-		} else {
-			status = call_once(registry, call, &failure);
-			if (status < 0)
-				status = explain(registry, call, status, &failure);
+			explain_login(registry, status, &failure);
+			goto out;
 		}
-	} else if (status < 0) {
-		status = explain(registry, call, status, &failure);
+		status = call_once(registry, call, &failure);
 	}
+	if (status < 0)
+		status = explain(registry, call, status, &failure);
+out:
 	if (status < 0 && err)
 		*err = failure;
 	return status;
