@@ -18,6 +18,8 @@ enum {
 	PROGRESS_EVERY_MS = 100,
 	/* An attempt that brought so much is not held against the connection. */
 	GOOD_PROGRESS_BYTES = 1 << 20,
+	/* What a redirect or a refusal may have to say, however small the file is. */
+	PAGE_BYTES = 1 << 16,
 };
 
 static const struct kc_http_options defaults = {
@@ -146,9 +148,17 @@ static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off
 
 static int begin(struct kc_transfer *transfer)
 {
+	curl_off_t announced = -1;
+
 	if (transfer->has_begun)
 		return 0;
 	transfer->has_begun = true;
+	(void)curl_easy_getinfo(transfer->http->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+				&announced); /* stays -1 */
+	if (announced > transfer->limit)
+		return kc_error_set(transfer->err, E2BIG,
+				    "get `%s`: its %lld bytes are over the limit of %lld",
+				    transfer->shown_url, (long long)announced, (long long)transfer->limit);
 	return transfer->sink->begin(transfer);
 }
 
@@ -328,7 +338,9 @@ static CURLcode set_request(const struct kc_transfer *transfer, struct curl_slis
 	SET(CURLOPT_RANGE, range[0] ? range : NULL);
 	SET(CURLOPT_ACCEPT_ENCODING, transfer->content_encoding);
 	SET(CURLOPT_USERAGENT, "krunner-compat/" KC_VERSION);
-	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)transfer->limit);
+	/* Of any answer, also of those that are not the file: `begin` holds that to the limit itself. */
+	SET(CURLOPT_MAXFILESIZE_LARGE,
+	    (curl_off_t)(transfer->limit < PAGE_BYTES ? PAGE_BYTES : transfer->limit));
 	if (transfer->http->options.proxy)
 		SET(CURLOPT_PROXY, transfer->http->options.proxy);
 	return code;
