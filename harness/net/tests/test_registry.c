@@ -24,7 +24,7 @@ enum { BLOB_LENGTH = 100000 };
 
 static struct {
 	struct kc_temporary directory;
-	char no_logins[PATH_MAX + 16];
+	char no_logins[PATH_MAX + 16], logins[PATH_MAX + 16];
 	char blob[BLOB_LENGTH];
 	char digest[KC_REGISTRY_DIGEST_SIZE]; /* of the blob */
 	char blob_path[128];		      /* on the server */
@@ -42,6 +42,7 @@ static int setup(void)
 	if (kc_temporary_make(&world.directory, &err) < 0)
 		return -1;
 	(void)snprintf(world.no_logins, sizeof(world.no_logins), "%s/none.json", world.directory.path);
+	(void)snprintf(world.logins, sizeof(world.logins), "%s/auth.json", world.directory.path);
 	(void)snprintf(world.file, sizeof(world.file), "%s/file", world.directory.path);
 	for (size_t i = 0; i < BLOB_LENGTH; i++)
 		world.blob[i] = (char)(i * 11 + i / 256);
@@ -64,19 +65,18 @@ static int open_at(const struct kc_http_peer *peer, const char *auth, struct kc_
 {
 	struct kc_registry_options options = { .http = quick, .auth_file = world.no_logins };
 	struct kc_registry_reference reference;
-	char name[128], text[256], path[PATH_MAX + 16];
+	char name[128], text[256];
 	int status;
 
 	(void)snprintf(name, sizeof(name), "127.0.0.1:%u/a/b:t", peer->port);
 	status = kc_registry_reference_parse(name, &reference, err);
 	if (status == 0 && auth) {
-		(void)snprintf(path, sizeof(path), "%s/auth.json", world.directory.path);
 		(void)snprintf(
 			text, sizeof(text),
 			"{\"auths\":{\"127.0.0.1:%u\":{\"auth\":\"%s\"},\"127.0.0.1\":{\"auth\":\"eDp5\"}}}",
 			peer->port, auth);
-		options.auth_file = path;
-		status = kc_file_write_atomic(AT_FDCWD, path, text, strlen(text), 0600, err);
+		options.auth_file = world.logins;
+		status = kc_file_write_atomic(AT_FDCWD, world.logins, text, strlen(text), 0600, err);
 	}
 	return status < 0 ? status : kc_registry_open(&reference, &options, ret_registry, err);
 }
@@ -432,8 +432,8 @@ static void blobs_end_as_they_should(void)
 
 static void a_blobs_digest_is_no_path(void)
 {
-	static const char *const rows[] = { "sha256:../../x",	"",	   "sha256:", HEX,
-					    "sha256:" HEX "/x", "md5:" HEX };
+	static const char *const rows[] = { "sha256:../../x",	  "",	       "sha256:", HEX,
+					    ("sha256:" HEX "/x"), ("md5:" HEX) };
 	struct kc_http_peer peer = { .fd = -1 };
 	KC_CLEANUP_REGISTRY struct kc_registry *registry = NULL;
 	struct kc_error err = { 0 };
