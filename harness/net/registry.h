@@ -72,9 +72,10 @@ bool kc_registry_digest_is_valid(const char *digest);
 struct kc_registry_options {
 	/* `progress` is called for blobs only. */
 	struct kc_http_options http;
-	/* Where logins are, in the format of containers-auth.json(5), which docker's config.json shares. NULL: the
-	 * first of $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json, ~/.config/containers/auth.json,
-	 * $DOCKER_CONFIG/config.json (or ~/.docker/config.json) that has one for this repository or its host. */
+	/* Where logins are, in the format of containers-auth.json(5), which docker's config.json shares. NULL:
+	 * the first that has one for this repository or its host, of $REGISTRY_AUTH_FILE,
+	 * $XDG_RUNTIME_DIR/containers/auth.json (/run/containers/UID/auth.json), $XDG_CONFIG_HOME (~/.config)
+	 * /containers/auth.json, $DOCKER_CONFIG (~/.docker) /config.json. */
 	const char *auth_file;
 	/* Asked instead of the reference's host, and with its own logins only: "https://mirror.example". A path is
 	 * put before the repository, as proxies of registries want it ("https://harbor.example/docker-hub"). */
@@ -96,7 +97,8 @@ int kc_registry_open(const struct kc_registry_reference *reference, const struct
  * Gets a manifest or an index: `name` is a tag or a digest, or NULL for that of the reference. The bytes replace
  * the content of `body`, which is also held to KC_REGISTRY_MANIFEST_LIMIT. `ret_media_type` is one of the four
  * below; a "mediaType" within the document agrees with it, and it is not manifest and index in one.
- * `ret_digest` is that of the bytes, and equals the one asked for and the one that the registry stated.
+ * `ret_digest` is that of the bytes, and equals the one asked for and the one that the registry stated. On failure
+ * only `body` has changed, and holds nothing of use.
  */
 #define KC_REGISTRY_OCI_INDEX "application/vnd.oci.image.index.v1+json"
 #define KC_REGISTRY_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "net/registry_internal.h"
@@ -175,26 +176,35 @@ static int look_into(const struct search *search, struct kc_error *err)
 	return status;
 }
 
-/* One of the usual places. False if it has no name here. */
+/* One of the usual places, "" if it is none here. False after the last. */
 static bool name_place(unsigned int place, char ret_path[PATH_MAX])
 {
 	static const struct {
-		const char *variable, *suffix;
-		const char *unless; /* a variable that stands for this place if it is set */
+		const char *variable; /* NULL: what stands for XDG_RUNTIME_DIR where there is no session */
+		const char *suffix;
+		const char *unless; /* a variable that names this place otherwise if it is set */
 	} places[] = {
 		{ "REGISTRY_AUTH_FILE", "", NULL },
 		{ "XDG_RUNTIME_DIR", "/containers/auth.json", NULL },
-		{ "HOME", "/.config/containers/auth.json", NULL },
+		{ NULL, "/auth.json", "XDG_RUNTIME_DIR" },
+		{ "XDG_CONFIG_HOME", "/containers/auth.json", NULL },
+		{ "HOME", "/.config/containers/auth.json", "XDG_CONFIG_HOME" },
 		{ "DOCKER_CONFIG", "/config.json", NULL },
 		{ "HOME", "/.docker/config.json", "DOCKER_CONFIG" },
 	};
-	const char *start = place < KC_ARRAY_LENGTH(places) ? getenv(places[place].variable) : NULL;
-	const char *instead = start && places[place].unless ? getenv(places[place].unless) : NULL;
+	char run[64];
+	const char *start = run, *instead;
 
 	ret_path[0] = '\0';
+	if (place >= KC_ARRAY_LENGTH(places))
+		return false;
+	(void)snprintf(run, sizeof(run), "/run/containers/%u", (unsigned int)geteuid());
+	if (places[place].variable)
+		start = getenv(places[place].variable);
+	instead = places[place].unless ? getenv(places[place].unless) : NULL;
 	if (start && *start && !(instead && *instead))
 		(void)snprintf(ret_path, PATH_MAX, "%s%s", start, places[place].suffix);
-	return place < KC_ARRAY_LENGTH(places);
+	return true;
 }
 
 /* The first that has a login. Others' homes, and places where nobody has logged in yet, are passed over: whether

@@ -313,7 +313,8 @@ static void logins_are_found(void)
 }
 
 /* The variables that name the usual places. */
-static const char *const variables[] = { "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "HOME", "DOCKER_CONFIG" };
+static const char *const variables[] = { "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "HOME", "DOCKER_CONFIG",
+					 "XDG_CONFIG_HOME" };
 
 static struct {
 	char *saved[KC_ARRAY_LENGTH(variables)];
@@ -341,46 +342,40 @@ static int teardown(void)
 	return 0;
 }
 
-/* `$ROOT/NAME` for every variable; a file of logins where the row says, with the user that the row says. */
+/* Each row adds a file of logins, which goes before those of the rows above it. */
 static void the_usual_places_are_looked_into_in_their_order(void)
 {
 	static const struct {
-		const char *path, *auth, *user;
-	} rows[] = { /* from the last place to the first: each goes before those above */
-		     { "home/.docker", "config.json", "last" },
-		     { "docker", "config.json", "docker" },
-		     { "home/.config/containers", "auth.json", "home" },
-		     { "run/containers", "auth.json", "run" },
-		     { ".", "named.json", "named" }
+		const char *directory, *file, *user;
+		const char *encoded;	      /* "USER:x" */
+		const char *variable, *value; /* set by now; below the root */
+	} rows[] = {
+		{ "home/.docker", "config.json", "last", "bGFzdDp4", "HOME", "home" },
+		{ "docker", "config.json", "docker", "ZG9ja2VyOng=", "DOCKER_CONFIG", "docker" },
+		{ "home/.config/containers", "auth.json", "home", "aG9tZTp4", "HOME", "home" },
+		{ "config/containers", "auth.json", "config", "Y29uZmlnOng=", "XDG_CONFIG_HOME", "config" },
+		{ "run/containers", "auth.json", "run", "cnVuOng=", "XDG_RUNTIME_DIR", "run" },
+		{ ".", "named.json", "named", "bmFtZWQ6eA==", "REGISTRY_AUTH_FILE", "named.json" },
 	};
-	static const char *const encoded[] = { "bGFzdDp4", "ZG9ja2VyOng=", "aG9tZTp4",
-					       "cnVuOng=", "bmFtZWQ6eA==" };
-	static const char *const values[] = { "named.json", "run", "home", "docker" };
 	KC_CLEANUP_TEMPORARY struct kc_temporary root = { 0 };
 	struct kc_error err = { 0 };
 
 	KC_REQUIRE_OK(kc_temporary_make(&root, &err), err);
-	for (size_t i = 0; i < KC_ARRAY_LENGTH(variables); i++) {
-		char value[PATH_MAX + 32];
-
-		(void)snprintf(value, sizeof(value), "%s/%s", root.path, values[i]);
-		(void)setenv(variables[i], value, 1);
-	}
-	(void)unsetenv("DOCKER_CONFIG");
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(variables); i++)
+		(void)unsetenv(variables[i]);
+	(void)setenv("XDG_RUNTIME_DIR", root.path, 1); /* or else this machine's own logins count */
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
 		struct kc_registry_login login = { 0 };
 		char path[PATH_MAX + 64], text[128];
 
-		(void)snprintf(path, sizeof(path), "%s/%s", root.path, rows[i].path);
+		(void)snprintf(path, sizeof(path), "%s/%s", root.path, rows[i].directory);
 		KC_CHECK_OK(kc_dir_make(path, &err), err);
-		(void)snprintf(path, sizeof(path), "%s/%s/%s", root.path, rows[i].path, rows[i].auth);
+		(void)snprintf(path, sizeof(path), "%s/%s/%s", root.path, rows[i].directory, rows[i].file);
 		(void)snprintf(text, sizeof(text), "{\"auths\":{\"r.example\":{\"auth\":\"%s\"}}}",
-			       encoded[i]);
+			       rows[i].encoded);
 		KC_CHECK_OK(kc_file_write_atomic(AT_FDCWD, path, text, strlen(text), 0600, &err), err);
-		if (i == 1) {
-			(void)snprintf(path, sizeof(path), "%s/docker", root.path);
-			(void)setenv("DOCKER_CONFIG", path, 1);
-		}
+		(void)snprintf(path, sizeof(path), "%s/%s", root.path, rows[i].value);
+		(void)setenv(rows[i].variable, path, 1);
 		KC_CHECK_OK(kc_registry_login_find("r.example", "a", NULL, &login, &err), err);
 		KC_CHECK_STRING(login.user, rows[i].user);
 	}

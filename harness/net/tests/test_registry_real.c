@@ -256,6 +256,38 @@ static void a_registry_with_passwords_wants_the_right_one(void)
 	kc_registry_server_stop(&server);
 }
 
+/* The file is skopeo's own. */
+static void a_login_of_skopeos_is_found(void)
+{
+	struct kc_registry_server server = { 0 };
+	const struct kc_registry_options options = { .http = quick, .auth_file = world.auth };
+	const char *const log_in[] = { "skopeo",     "login",	 "--tls-verify=false",
+				       "--authfile", world.auth, "-u",
+				       "puller",     "-p",	 "right-horse",
+				       server.host,  NULL };
+	KC_CLEANUP_REGISTRY struct kc_registry *registry = NULL;
+	KC_CLEANUP_BUFFER struct kc_buffer body = KC_BUFFER_INIT(1 << 20);
+	struct kc_registry_reference reference;
+	char type[KC_REGISTRY_MEDIA_TYPE_SIZE], digest[KC_REGISTRY_DIGEST_SIZE];
+	char text[PATH_MAX + 128];
+	struct kc_error err = { 0 };
+
+	if (world.is_missing)
+		KC_SKIP(MISSING);
+	(void)snprintf(text, sizeof(text), "{htpasswd: {realm: a-test, path: \"%s/htpasswd\"}}",
+		       world.directory.path);
+	KC_REQUIRE_OK(write_file("htpasswd", HASH, &err), err);
+	KC_REQUIRE_OK(kc_registry_server_start(&server, world.directory.path, text, &err), err);
+	(void)unlink(world.auth);
+	KC_CHECK_OK(run(log_in, &err), err);
+	(void)snprintf(text, sizeof(text), "%s/a/b:oci", server.host);
+	KC_CHECK_OK(kc_registry_reference_parse(text, &reference, &err), err);
+	KC_CHECK_OK(kc_registry_open(&reference, &options, &registry, &err), err);
+	if (registry)
+		KC_CHECK_OK(kc_registry_get_manifest(registry, NULL, &body, type, digest, &err), err);
+	kc_registry_server_stop(&server);
+}
+
 /* One pull with what the token server says. */
 static int pull_with_token(const char *host, struct kc_http_peer *tokens, const char *answer,
 			   struct kc_error *err)
@@ -328,4 +360,4 @@ static void a_registry_with_tokens_verifies_them(void)
 KC_TEST_SUITE_WITH(registry_real, KC_LABEL_FAST, setup, teardown,
 		   KC_TEST(images_are_pulled_by_tag_and_by_digest), KC_TEST(what_is_not_there_is_named),
 		   KC_TEST(a_registry_with_passwords_wants_the_right_one),
-		   KC_TEST(a_registry_with_tokens_verifies_them));
+		   KC_TEST(a_login_of_skopeos_is_found), KC_TEST(a_registry_with_tokens_verifies_them));
