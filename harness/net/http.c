@@ -1,6 +1,5 @@
 #include "net/http.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -19,6 +18,8 @@ enum {
 	PROGRESS_EVERY_MS = 100,
 	/* An attempt that brought so much is not held against the connection. */
 	GOOD_PROGRESS_BYTES = 1 << 20,
+	/* What a redirect or a refusal may have to say, however small the file is. */
+	PAGE_BYTES = 1 << 16,
 };
 
 static const struct kc_http_options defaults = {
@@ -147,9 +148,17 @@ static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off
 
 static int begin(struct kc_transfer *transfer)
 {
+	curl_off_t announced = -1;
+
 	if (transfer->has_begun)
 		return 0;
 	transfer->has_begun = true;
+	(void)curl_easy_getinfo(transfer->http->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+				&announced); /* stays -1 */
+	if (announced > transfer->limit)
+		return kc_error_set(transfer->err, E2BIG,
+				    "get `%s`: its %lld bytes are over the limit of %lld",
+				    transfer->shown_url, (long long)announced, (long long)transfer->limit);
 	return transfer->sink->begin(transfer);
 }
 
@@ -204,6 +213,7 @@ void kc_transfer_init(struct kc_transfer *transfer, struct kc_http *http,
 {
 	*transfer = (struct kc_transfer){ .http = http, .request = request, .err = err, .size = -1 };
 	transfer->deadline_ms = kc_now_ms() + http->options.total_timeout_ms;
+	http->status = 0;
 	kc_url_redact(request->url, transfer->shown_url, sizeof(transfer->shown_url));
 }
 
@@ -292,6 +302,22 @@ static int interrupted_error(struct kc_transfer *transfer)
 			code = curl_easy_setopt(easy, (option), (value));                                    \
 	} while (0)
 
+/* libcurl's own notion of a login and not a header of ours: what it knows to be one it sends to the scheme, host
+ * and port of the URL only, CURLOPT_UNRESTRICTED_AUTH(3). The handle is used again, so each request says all. */
+static CURLcode set_login(const struct kc_transfer *transfer)
+{
+	const struct kc_http_request *request = transfer->request;
+	CURL *easy = transfer->http->easy;
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
+	SET(CURLOPT_HTTPAUTH, request->bearer ? CURLAUTH_BEARER : CURLAUTH_BASIC);
+	SET(CURLOPT_XOAUTH2_BEARER, request->bearer);
+	SET(CURLOPT_USERNAME, request->bearer ? NULL : request->user);
+	SET(CURLOPT_PASSWORD, request->bearer ? NULL : request->password);
+	return code;
+}
+
 static CURLcode set_request(const struct kc_transfer *transfer, struct curl_slist *headers)
 {
 	const char *protocols = transfer->request->is_plain_http_allowed ? "http,https" : "https";
@@ -304,16 +330,17 @@ static CURLcode set_request(const struct kc_transfer *transfer, struct curl_slis
 	SET(CURLOPT_URL, transfer->request->url);
 	SET(CURLOPT_PROTOCOLS_STR, protocols);
 	SET(CURLOPT_REDIR_PROTOCOLS_STR, protocols);
-	SET(CURLOPT_FOLLOWLOCATION, 1L);
+	SET(CURLOPT_FOLLOWLOCATION, transfer->request->are_redirects_refused ? 0L : 1L);
 	SET(CURLOPT_MAXREDIRS, (long)KC_HTTP_MAX_REDIRECTS);
-	SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
 	SET(CURLOPT_FAILONERROR, 1L);
 	SET(CURLOPT_HTTPHEADER, headers);
 	/* Not CURLOPT_RESUME_FROM: it makes an error of a server that ignores ranges. */
 	SET(CURLOPT_RANGE, range[0] ? range : NULL);
 	SET(CURLOPT_ACCEPT_ENCODING, transfer->content_encoding);
 	SET(CURLOPT_USERAGENT, "krunner-compat/" KC_VERSION);
-	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)transfer->limit);
+	/* Of any answer, also of those that are not the file: `begin` holds that to the limit itself. */
+	SET(CURLOPT_MAXFILESIZE_LARGE,
+	    (curl_off_t)(transfer->limit < PAGE_BYTES ? PAGE_BYTES : transfer->limit));
 	if (transfer->http->options.proxy)
 		SET(CURLOPT_PROXY, transfer->http->options.proxy);
 	return code;
@@ -353,6 +380,8 @@ static int attempt(struct kc_transfer *transfer, struct curl_slist *headers)
 	if (left_ms <= 0)
 		return deadline_error(transfer);
 	code = set_request(transfer, headers);
+	if (code == CURLE_OK)
+		code = set_login(transfer);
 	if (code == CURLE_OK)
 		code = set_control(transfer, left_ms);
 	if (code == CURLE_OK)
@@ -409,7 +438,7 @@ int kc_transfer_run(struct kc_transfer *transfer)
 	struct kc_error *caller_err = transfer->err;
 	struct kc_error err = { 0 };
 	struct curl_slist *headers = NULL;
-	char accept[256];
+	char accept[KC_HTTP_ACCEPT_SIZE + sizeof("Accept: ")];
 	int status = 0;
 
 	(void)snprintf(accept, sizeof(accept), "Accept: %s",
@@ -437,60 +466,8 @@ int kc_transfer_run(struct kc_transfer *transfer)
 	(void)curl_easy_setopt(transfer->http->easy, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
 	transfer->err = caller_err;
+	transfer->http->status = transfer->status;
 	if (status < 0 && caller_err)
 		*caller_err = err;
-	return status;
-}
-
-static int begin_buffer(struct kc_transfer *transfer)
-{
-	kc_buffer_clear(transfer->context);
-	return 0;
-}
-
-static int take_into_buffer(struct kc_transfer *transfer, const void *bytes, size_t length)
-{
-	struct kc_buffer *body = transfer->context;
-	int status = kc_buffer_append(body, bytes, length);
-
-	if (status == -E2BIG)
-		return kc_error_set(transfer->err, E2BIG, "get `%s`: larger than the limit of %zu bytes",
-				    transfer->shown_url, body->limit);
-	return status < 0 ? kc_error_errno(transfer->err, status, "get `%s`", transfer->shown_url) : 0;
-}
-
-static void describe_answer(const struct kc_transfer *transfer, struct kc_http_answer *answer)
-{
-	char *type = NULL, *url = NULL;
-	size_t length;
-
-	answer->status = transfer->status;
-	(void)curl_easy_getinfo(transfer->http->easy, CURLINFO_CONTENT_TYPE, &type);
-	(void)curl_easy_getinfo(transfer->http->easy, CURLINFO_EFFECTIVE_URL, &url);
-	length = type ? strcspn(type, "; \t") : 0;
-	if (length >= sizeof(answer->content_type))
-		length = 0; /* no type that anybody knows */
-	for (size_t i = 0; i < length; i++)
-		answer->content_type[i] = (char)tolower((unsigned char)type[i]);
-	answer->content_type[length] = '\0';
-	/* A longer one cannot be resolved against, which kc_url_resolve says. */
-	(void)snprintf(answer->url, sizeof(answer->url), "%s", url ? url : "");
-}
-
-int kc_http_get(struct kc_http *http, const struct kc_http_request *request, struct kc_buffer *body,
-		struct kc_http_answer *ret_answer, struct kc_error *err)
-{
-	static const struct kc_sink sink = { begin_buffer, take_into_buffer };
-	struct kc_transfer transfer;
-	int status;
-
-	kc_transfer_init(&transfer, http, request, err);
-	transfer.sink = &sink;
-	transfer.context = body;
-	transfer.limit = (int64_t)body->limit;
-	transfer.content_encoding = "gzip";
-	kc_buffer_clear(body);
-	status = kc_transfer_run(&transfer);
-	describe_answer(&transfer, ret_answer);
 	return status;
 }

@@ -7,7 +7,8 @@
  * What holds for every request:
  * - https only, unless the request says that plain http is allowed; at most KC_HTTP_MAX_REDIRECTS redirects,
  *   and never one to plain http from a request that does not allow it. User and password come from the URL
- *   and go to no other host or port (libcurl drops them on a redirect).
+ *   or the request, a bearer token from the request; they go to no other scheme, host or port (libcurl drops
+ *   them on a redirect).
  * - The certificate is verified against, in this order: options.ca_file, PIP_CERT, REQUESTS_CA_BUNDLE,
  *   CURL_CA_BUNDLE, SSL_CERT_FILE (a file or a directory each), else libcurl's own bundle.
  * - Proxies: options.proxy, else the variables that libcurl reads (https_proxy, ALL_PROXY, NO_PROXY, ...).
@@ -36,6 +37,7 @@
 #include "net/url.h"
 
 #define KC_HTTP_MAX_REDIRECTS 5
+#define KC_HTTP_ACCEPT_SIZE 512 /* of an Accept header's value, with the NUL; more is cut off */
 
 /* Zero (or NULL) stands for the default. Strings and `context` are borrowed until kc_http_close. */
 struct kc_http_options {
@@ -58,12 +60,17 @@ struct kc_http_options {
 struct kc_http {
 	void *easy; /* CURL; NULL when closed */
 	struct kc_http_options options;
+	long status; /* of the last answer to the last request, 0 if none came; also after a failure */
 };
 
 struct kc_http_request {
 	const char *url;
 	const char *accept;	    /* value of the Accept header; NULL for any */
 	bool is_plain_http_allowed; /* set it only where the user's own configuration names an http: URL */
+	bool are_redirects_refused; /* one is then a status like any other: -EPROTO */
+	/* At most one of the two logins; NULL for none. A token goes before a user. */
+	const char *bearer;
+	const char *user, *password;
 };
 
 struct kc_http_answer {
@@ -92,6 +99,11 @@ void kc_http_close(struct kc_http *http);
  */
 int kc_http_get(struct kc_http *http, const struct kc_http_request *request, struct kc_buffer *body,
 		struct kc_http_answer *ret_answer, struct kc_error *err) __attribute__((warn_unused_result));
+
+/* Of the answer that `status` is of, after redirects: header number `index` of those called `name` (case does not
+ * matter), false if there is none such; and whose answer it is. Borrowed until the next request. */
+bool kc_http_header(const struct kc_http *http, const char *name, size_t index, const char **ret_value);
+const char *kc_http_effective_url(const struct kc_http *http);
 
 /* Downloads to `PATH.part`, verifies, flushes, and renames to `path`, mode 0600. What an earlier call left in
  * `PATH.part` is continued with a Range request; if the whole then has the wrong digest, or the server

@@ -68,6 +68,67 @@ static bool is_same(CURLU *a, CURLU *b, CURLUPart part)
 	return of_a && of_b && strcasecmp(of_a, of_b) == 0;
 }
 
+static bool is_origin_same(CURLU *a, CURLU *b)
+{
+	return is_same(a, b, CURLUPART_SCHEME) && is_same(a, b, CURLUPART_HOST) &&
+	       is_same(a, b, CURLUPART_PORT);
+}
+
+bool kc_url_is_same_origin(const char *a, const char *b)
+{
+	CLEANUP_URL CURLU *first = curl_url();
+	CLEANUP_URL CURLU *second = curl_url();
+
+	return first && second && curl_url_set(first, CURLUPART_URL, a, 0) == CURLUE_OK &&
+	       curl_url_set(second, CURLUPART_URL, b, 0) == CURLUE_OK && is_origin_same(first, second);
+}
+
+/* http or https, and nobody's login in it. */
+static bool is_plain_web(CURLU *url)
+{
+	CLEANUP_PART char *scheme = part_of(url, CURLUPART_SCHEME, 0);
+	CLEANUP_PART char *user = part_of(url, CURLUPART_USER, 0);
+
+	return scheme && !user && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+}
+
+int kc_url_authority(const char *url, char ret_authority[KC_URL_SIZE], char ret_host[KC_URL_SIZE])
+{
+	CLEANUP_URL CURLU *parsed = curl_url();
+	CLEANUP_PART char *host = NULL;
+	CLEANUP_PART char *port = NULL;
+
+	/* The length bounds what is written below. */
+	if (!parsed || strlen(url) >= KC_URL_SIZE || curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK)
+		return -EINVAL;
+	host = part_of(parsed, CURLUPART_HOST, 0);
+	port = part_of(parsed, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
+	if (!host || !is_plain_web(parsed))
+		return -EINVAL;
+	if (ret_authority)
+		(void)snprintf(ret_authority, KC_URL_SIZE, "%s%s%s", host, port ? ":" : "", port ? port : "");
+	if (ret_host)
+		(void)snprintf(ret_host, KC_URL_SIZE, "%s", host);
+	return 0;
+}
+
+int kc_url_add_query(char url[KC_URL_SIZE], const char *name, const char *value)
+{
+	CLEANUP_URL CURLU *parsed = curl_url();
+	CLEANUP_PART char *text = NULL;
+	char pair[KC_URL_SIZE];
+
+	if (snprintf(pair, sizeof(pair), "%s=%s", name, value) >= (int)sizeof(pair) || !parsed ||
+	    curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
+	    curl_url_set(parsed, CURLUPART_QUERY, pair, CURLU_APPENDQUERY | CURLU_URLENCODE) != CURLUE_OK)
+		return -EINVAL;
+	text = part_of(parsed, CURLUPART_URL, 0);
+	if (!text || strlen(text) >= KC_URL_SIZE)
+		return -EINVAL;
+	(void)snprintf(url, KC_URL_SIZE, "%s", text);
+	return 0;
+}
+
 /* libcurl keeps the user of the base for a relative reference only; an index may also write its own address
  * out. */
 static CURLUcode lend_credentials(CURLU *base, CURLU *url)
@@ -75,8 +136,7 @@ static CURLUcode lend_credentials(CURLU *base, CURLU *url)
 	static const CURLUPart parts[] = { CURLUPART_USER, CURLUPART_PASSWORD };
 	CLEANUP_PART char *own = part_of(url, CURLUPART_USER, 0);
 
-	if (own || !is_same(base, url, CURLUPART_SCHEME) || !is_same(base, url, CURLUPART_HOST) ||
-	    !is_same(base, url, CURLUPART_PORT))
+	if (own || !is_origin_same(base, url))
 		return CURLUE_OK;
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(parts); i++) {
 		CLEANUP_PART char *lent = part_of(base, parts[i], 0);

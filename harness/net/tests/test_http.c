@@ -123,6 +123,21 @@ static void get_ends_as_it_should(void)
 		  0,
 		  2,
 		  NULL },
+		{ "redirected with a page beyond the limit",
+		  { { .times = 1,
+		      .status = 302,
+		      .headers = "Location: /page\r\n",
+		      .body = world.body,
+		      .body_length = 5000 },
+		    { .body = "ok" } },
+		  0,
+		  2,
+		  NULL },
+		{ "404 with a page beyond the limit",
+		  { { .status = 404, .body = world.body, .body_length = 5000 } },
+		  -ENOENT,
+		  1,
+		  "HTTP status 404" },
 		{ "empty", { { .body = "" } }, 0, 1, NULL },
 		{ "503 always", { { .status = 503 } }, -EAGAIN, 3, "HTTP status 503" },
 		{ "429 always", { { .status = 429 } }, -EAGAIN, 3, "HTTP status 429" },
@@ -309,6 +324,56 @@ static void credentials_stay_with_their_host(void)
 	KC_CHECK_CONTAINS(err.text, "***@127.0.0.1");
 	kc_http_peer_stop(&own);
 	kc_http_peer_stop(&other);
+}
+
+/* The logins of a request, where the server sends the client on to: another port, or back to itself. */
+static void logins_stay_with_their_origin(void)
+{
+	static const struct {
+		struct kc_http_request login;
+		const char *header;
+	} rows[] = {
+		{ { .bearer = "s3cret" }, "Authorization: Bearer s3cret" },
+		{ { .user = "bob", .password = "s3cret" }, "Authorization: Basic Ym9iOnMzY3JldA==" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct kc_http_peer own = { .fd = -1 }, other = { .fd = -1 };
+		KC_CLEANUP_HTTP struct kc_http http = { 0 };
+		KC_CLEANUP_BUFFER struct kc_buffer body = KC_BUFFER_INIT(100);
+		char away[128], url[128];
+		const struct kc_peer_reply replies[] = {
+			{ .path = "/page", .status = 307, .headers = "Location: /here\r\n" },
+			{ .path = "/here", .status = 307, .headers = away },
+		};
+		const struct kc_peer_reply there[] = { { .body = "ok" } };
+		struct kc_http_request request = rows[i].login;
+		struct kc_http_answer answer = { 0 };
+		struct kc_error err = { 0 };
+
+		KC_REQUIRE(kc_http_peer_listen(&own, NULL) == 0 && kc_http_peer_listen(&other, NULL) == 0);
+		(void)snprintf(away, sizeof(away), "Location: %s/there\r\n", other.url);
+		(void)snprintf(url, sizeof(url), "%s/page", own.url);
+		request.url = url;
+		request.is_plain_http_allowed = true;
+		KC_CHECK(kc_http_peer_serve(&own, replies, 2) == 0 &&
+			 kc_http_peer_serve(&other, there, 1) == 0);
+		KC_CHECK_OK(kc_http_open(&http, &quick, &err), err);
+		KC_CHECK_OK(kc_http_get(&http, &request, &body, &answer, &err), err);
+		KC_CHECK_CONTAINS(kc_http_peer_log(&own), rows[i].header);
+		KC_CHECK_CONTAINS(strstr(kc_http_peer_log(&own), "GET /here"), rows[i].header);
+		KC_CHECK_CONTAINS(kc_http_peer_log(&other), "GET /there");
+		KC_CHECK(!strcasestr(kc_http_peer_log(&other), "authorization"));
+		/* The next request on the same handle has no login left over. */
+		request = (struct kc_http_request){ .url = url, .is_plain_http_allowed = true };
+		request.are_redirects_refused = true;
+		KC_CHECK_INT(kc_http_get(&http, &request, &body, &answer, &err), -EPROTO);
+		KC_CHECK_INT(http.status, 307);
+		KC_CHECK(!strcasestr(strrchr(kc_http_peer_log(&own), 'G'), "authorization"));
+		KC_CHECK_INT(kc_http_peer_requests(&own), 3);
+		kc_http_peer_stop(&own);
+		kc_http_peer_stop(&other);
+	}
 }
 
 static void tls_is_verified_and_not_left(void)
@@ -755,10 +820,42 @@ static void references_are_resolved_and_credentials_lent(void)
 	}
 }
 
+static void origins_and_queries_of_urls(void)
+{
+	static const struct {
+		const char *a, *b, *authority; /* of `a`; NULL: refused */
+		bool is_same;
+	} rows[] = {
+		{ "https://r.example/v2/", "https://R.example:443/x?y", "r.example", true },
+		{ "http://127.0.0.1:5000/", "http://127.0.0.1:5001/", "127.0.0.1:5000", false },
+		{ "http://r.example/", "https://r.example/", "r.example", false },
+		{ "https://r.example/", "https://r.example.evil/", "r.example", false },
+		{ "https://[::1]:5000/", "https://[::1]:5000", "[::1]:5000", true },
+		{ "https://r.example@evil/", "https://r.example/", NULL, false },
+		{ "ftp://r.example/", "https://r.example/", NULL, false },
+		{ "no url", "no url", NULL, false },
+	};
+	char url[KC_URL_SIZE] = "https://r.example/token?a=b";
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		char authority[KC_URL_SIZE] = "";
+		int status = kc_url_authority(rows[i].a, authority, NULL);
+
+		KC_CHECK_INT(status, rows[i].authority ? 0 : -EINVAL);
+		if (rows[i].authority)
+			KC_CHECK_STRING(authority, rows[i].authority);
+		KC_CHECK_MESSAGE(kc_url_is_same_origin(rows[i].a, rows[i].b) == rows[i].is_same, "%s, %s",
+				 rows[i].a, rows[i].b);
+	}
+	KC_CHECK_INT(kc_url_add_query(url, "scope", "repository:a/b:pull&c=d"), 0);
+	KC_CHECK_STRING(url, "https://r.example/token?a=b&scope=repository%3aa%2fb%3apull%26c%3dd");
+}
+
 KC_TEST_SUITE_WITH(http, KC_LABEL_FAST, setup, teardown, KC_TEST(gets_a_page), KC_TEST(get_ends_as_it_should),
 		   KC_TEST(gives_up_on_a_server_that_stalls_or_drips),
 		   KC_TEST(everything_ends_at_the_total_deadline), KC_TEST(can_be_interrupted),
 		   KC_TEST(says_what_the_network_lacks), KC_TEST(credentials_stay_with_their_host),
+		   KC_TEST(logins_stay_with_their_origin), KC_TEST(origins_and_queries_of_urls),
 		   KC_TEST(tls_is_verified_and_not_left), KC_TEST(a_missing_ca_bundle_is_named),
 		   KC_TEST(a_proxy_is_used), KC_TEST(download_ends_as_it_should), KC_TEST(the_limit_is_hard),
 		   KC_TEST(a_part_that_is_a_link_is_not_followed),
