@@ -80,6 +80,7 @@ int kc_image_describe(struct kc_image *image, const struct kc_image_facts *facts
 /* What the steps of opening one share. */
 struct opening {
 	struct kc_source_request request; /* of the source or addition at hand */
+	struct kc_image_request options;
 	struct kc_definition definition;
 	const char *architecture;
 	struct kc_image *image;
@@ -101,6 +102,7 @@ static int open_source(struct opening *opening, const struct kc_image_source *so
 		[KC_SOURCE_DEBIAN_PACKAGES] = kc_source_open_packages,
 		[KC_SOURCE_WHEEL_ARCHIVE] = kc_source_open_wheel_archive,
 		[KC_SOURCE_WHEEL_FILES] = kc_source_open_wheel_files,
+		[KC_SOURCE_REGISTRY] = kc_source_open_registry,
 	};
 
 	opening->request.source = source;
@@ -111,37 +113,71 @@ static int open_source(struct opening *opening, const struct kc_image_source *so
 	return openers[source->kind](&opening->request, result, err);
 }
 
-/* The first source that has the architecture, is as real as it must be, and can be had. */
-static int choose_source(struct opening *opening)
+/* Whether no other source is to be tried. A registry that refuses says nothing about the others. */
+static bool is_decisive(const struct kc_image_source *source, int status)
 {
-	const struct kc_image_request *options = opening->request.options;
+	return status == 0 || (kc_source_failure_is_final(status) &&
+			       !(source->kind == KC_SOURCE_REGISTRY && status == -EACCES));
+}
+
+/* A source may be tried: it has the architecture, and is as real as it must be. */
+static bool may_try(struct opening *opening, const struct kc_image_source *source, int *status)
+{
+	size_t index;
+
+	if (!kc_source_has_architecture(source, opening->architecture, &index))
+		return false;
+	if (!opening->options.require_real || strcmp(source->fidelity, "real") == 0)
+		return true;
+	if (!opening->chosen) {
+		*status = kc_error_set(opening->err, ENOTSUP, "only an emulated one can be had");
+		kc_error_hint(opening->err,
+			      "without --require-real it is taken, and reports say that it is emulated");
+	}
+	return false;
+}
+
+/* Tries one after the other. */
+static int try_sources(struct opening *opening)
+{
 	const struct kc_definition *definition = &opening->definition;
 	int status = kc_error_set(opening->err, ENOTSUP, "no source for the architecture %s",
 				  opening->architecture);
 
+	opening->chosen = NULL;
 	for (size_t i = 0; i < definition->source_count; i++) {
 		const struct kc_image_source *source = &definition->sources[i];
-		size_t index;
 
-		if (!kc_source_has_architecture(source, opening->architecture, &index))
+		if (!may_try(opening, source, &status))
 			continue;
-		if (options->require_real && strcmp(source->fidelity, "real") != 0) {
-			if (status == -ENOTSUP)
-				status = kc_error_set(
-					opening->err, ENOTSUP,
-					"only an emulated one can be had, and a real one is required");
-			continue;
-		}
-		if (opening->chosen)
-			kc_store_tell(opening->request.store, "image %s: %s", definition->name,
-				      opening->err ? opening->err->text : "the source cannot be had");
+		if (opening->chosen && !opening->options.is_offline)
+			kc_store_tell(opening->request.store, "%s: taking another source",
+				      opening->err ? opening->err->text : definition->name);
 		kc_source_result_release(&opening->source);
 		opening->chosen = source;
 		status = open_source(opening, source, 0, &opening->source, opening->err);
-		if (status == 0 || kc_source_failure_is_final(status))
+		if (is_decisive(source, status))
 			return status;
 	}
 	return status;
+}
+
+/* One that is in the store already, whichever it is: a run does not test on another system than the run before. Then the first
+ * that can be had. */
+static int choose_source(struct opening *opening)
+{
+	int status;
+
+	if (!opening->options.renew) {
+		bool is_offline = opening->options.is_offline;
+
+		opening->options.is_offline = true;
+		status = try_sources(opening);
+		opening->options.is_offline = is_offline;
+		if (status == 0 || is_offline || status == -EINTR)
+			return status;
+	}
+	return try_sources(opening);
 }
 
 /* Packages of Debian are complete: what a distribution lacks is among them. */
@@ -292,11 +328,12 @@ static int open_any(struct kc_store *store, const struct kc_image_reference *ref
 	int status;
 
 	if (reference->kind != KC_IMAGE_DEFINED) {
-		status = kc_rootfs_open(store, reference, architecture, image, err);
+		status = kc_rootfs_open(store, reference, request, architecture, image, err);
 		return status < 0 ? kc_error_prefix(err, "image %s", reference->name) : 0;
 	}
+	opening.options = *request;
 	opening.request = (struct kc_source_request){ .store = store,
-						      .options = request,
+						      .options = &opening.options,
 						      .definition = &opening.definition };
 	return open_defined(&opening, reference->place);
 }

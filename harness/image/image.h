@@ -48,6 +48,7 @@ struct kc_image_request {
 	const char *architecture;    /* as uname(2) says it; NULL: this machine's */
 	bool is_offline;	     /* what is not in the store, or on this machine, is not to be had */
 	bool require_real;	     /* an emulated one will not do */
+	bool renew;		     /* what tags lead to, and which packages are the newest, is asked anew */
 	struct kc_http_options http; /* of what has to be downloaded */
 };
 

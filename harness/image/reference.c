@@ -18,6 +18,7 @@ static const struct {
 	{ "dir", KC_IMAGE_DIRECTORY, false },
 	{ "docker-archive", KC_IMAGE_DOCKER_ARCHIVE, true },
 	{ "oci-layout", KC_IMAGE_OCI_LAYOUT, true },
+	{ "oci", KC_IMAGE_REGISTRY, false },
 };
 
 /* Longest first: ".tar.gz" is no ".gz". */
@@ -28,7 +29,7 @@ static int unknown_scheme(const char *text, struct kc_error *err)
 	int status = kc_error_set(err, EINVAL, "image `%s`: no such kind of image", text);
 
 	kc_error_hint(err, "give a name that `krunner-compat list images` shows, or tar:FILE, dir:DIRECTORY, "
-			   "docker-archive:FILE, oci-layout:PATH");
+			   "docker-archive:FILE, oci-layout:PATH, oci:HOST/REPOSITORY:TAG");
 	if (err)
 		err->kind = KC_ERROR_USAGE;
 	return status;

@@ -7,8 +7,10 @@
  *	docker-archive:FILE[:NAME:TAG]
  *	                        what `docker save` and `podman save` write; compressed, too
  *	oci-layout:PATH[:NAME]  an OCI layout: a directory, or a tar of one
+ *	oci:[HOST/]REPOSITORY[:TAG][@sha256:DIGEST]
+ *	                        a container image of a registry, net/registry.h
  *
- * The last two as containers-transports(5) has them: their paths hold no colon. Pure: nothing is looked up.
+ * The archives and layouts as containers-transports(5) has them: their paths hold no colon. Pure: nothing is looked up.
  */
 #ifndef KC_IMAGE_REFERENCE_H
 #define KC_IMAGE_REFERENCE_H
@@ -24,14 +26,16 @@ enum kc_image_kind {
 	KC_IMAGE_TAR,
 	KC_IMAGE_DIRECTORY,
 	KC_IMAGE_DOCKER_ARCHIVE,
-	KC_IMAGE_OCI_LAYOUT
+	KC_IMAGE_OCI_LAYOUT,
+	KC_IMAGE_REGISTRY
 };
 
 struct kc_image_reference {
 	enum kc_image_kind kind;
-	const char *scheme;   /* "tar", "oci-layout"; "" for a definition */
-	char place[PATH_MAX]; /* the path; of a definition, its name, whatever the alias was */
-	char wanted[256];     /* which image of those that are there; "" for the only one */
+	const char *scheme; /* "tar", "oci-layout"; "" for a definition */
+	char place
+		[PATH_MAX]; /* the path, or what the registry has; of a definition, its name, whatever the alias was */
+	char wanted[256]; /* which image of those that are there; "" for the only one */
 	char name
 		[KC_IMAGE_NAME_SIZE]; /* for reports: of a file what its own name makes of it, letters, digits, "_", "-", "." */
 };

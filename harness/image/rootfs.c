@@ -10,12 +10,14 @@
 
 #include "archive/manifest.h"
 #include "image/container.h"
+#include "image/pull.h"
 #include "image/unpack.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 
 static int open_tar(struct kc_store *store, const struct kc_image_reference *reference,
-		    const char *architecture, struct kc_image *image, struct kc_error *err)
+		    const struct kc_image_request *request, const char *architecture, struct kc_image *image,
+		    struct kc_error *err)
 {
 	char tree[PATH_MAX];
 	int status = kc_unpack_file(store, reference->place, "rootfs", true, tree, image->digest, err);
@@ -26,7 +28,8 @@ static int open_tar(struct kc_store *store, const struct kc_image_reference *ref
 }
 
 static int open_directory(struct kc_store *store, const struct kc_image_reference *reference,
-			  const char *architecture, struct kc_image *image, struct kc_error *err)
+			  const struct kc_image_request *request, const char *architecture,
+			  struct kc_image *image, struct kc_error *err)
 {
 	const char *path = reference->place;
 	KC_CLEANUP_BUFFER struct kc_buffer manifest = KC_BUFFER_INIT(KC_MANIFEST_LIMIT_BYTES);
@@ -57,7 +60,8 @@ static int take_container(struct kc_container *container, int status, struct kc_
 }
 
 static int open_docker_archive(struct kc_store *store, const struct kc_image_reference *reference,
-			       const char *architecture, struct kc_image *image, struct kc_error *err)
+			       const struct kc_image_request *request, const char *architecture,
+			       struct kc_image *image, struct kc_error *err)
 {
 	struct kc_container container = { .digest = "" };
 	char tree[PATH_MAX], digest[KC_SHA256_HEX_SIZE];
@@ -70,7 +74,8 @@ static int open_docker_archive(struct kc_store *store, const struct kc_image_ref
 
 /* A tar of a layout is unpacked first. */
 static int open_oci_layout(struct kc_store *store, const struct kc_image_reference *reference,
-			   const char *architecture, struct kc_image *image, struct kc_error *err)
+			   const struct kc_image_request *request, const char *architecture,
+			   struct kc_image *image, struct kc_error *err)
 {
 	struct kc_container container = { .digest = "" };
 	char tree[PATH_MAX], digest[KC_SHA256_HEX_SIZE];
@@ -85,25 +90,38 @@ static int open_oci_layout(struct kc_store *store, const struct kc_image_referen
 	return take_container(&container, status, image);
 }
 
+static int open_registry(struct kc_store *store, const struct kc_image_reference *reference,
+			 const struct kc_image_request *request, const char *architecture,
+			 struct kc_image *image, struct kc_error *err)
+{
+	struct kc_container container;
+	int status = kc_pull(store, request, reference->place, architecture, &container, err);
+
+	return take_container(&container, status, image);
+}
+
 typedef int opener(struct kc_store *store, const struct kc_image_reference *reference,
-		   const char *architecture, struct kc_image *image, struct kc_error *err);
+		   const struct kc_image_request *request, const char *architecture, struct kc_image *image,
+		   struct kc_error *err);
 
 static opener *const openers[] = {
 	[KC_IMAGE_TAR] = open_tar,
 	[KC_IMAGE_DIRECTORY] = open_directory,
 	[KC_IMAGE_DOCKER_ARCHIVE] = open_docker_archive,
 	[KC_IMAGE_OCI_LAYOUT] = open_oci_layout,
+	[KC_IMAGE_REGISTRY] = open_registry,
 };
 
 int kc_rootfs_open(struct kc_store *store, const struct kc_image_reference *reference,
-		   const char *architecture, struct kc_image *image, struct kc_error *err)
+		   const struct kc_image_request *request, const char *architecture, struct kc_image *image,
+		   struct kc_error *err)
 {
 	const struct kc_image_facts facts = { .name = reference->name,
 					      .what = reference->place,
 					      .fidelity = "real",
 					      .source = reference->scheme,
 					      .architecture = architecture };
-	int status = openers[reference->kind](store, reference, architecture, image, err);
+	int status = openers[reference->kind](store, reference, request, architecture, image, err);
 
 	return status < 0 ? status : kc_image_describe(image, &facts, err);
 }

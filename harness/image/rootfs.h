@@ -1,5 +1,5 @@
 /*
- * An image that a user brings: a root filesystem in a tar, an unpacked one, or a container image on disk.
+ * An image that a user brings: a root filesystem in a tar, an unpacked one, or a container image, on disk or of a registry.
  *
  * Archives are unpacked into the store, by the rules of archive/extract.h with the limits of a root filesystem: devices are left
  * out (a sandbox has its own), links may point anywhere (they are followed inside a sandbox only). A directory is used where
@@ -16,7 +16,7 @@
 /* Fills `image`, which is zeroed; the caller releases it, after a failure as well. `architecture` as uname(2) says it: another
  * one is -EXDEV. -ENOENT, -ENOTDIR: no such file or directory; -EBADMSG: refused content. */
 int kc_rootfs_open(struct kc_store *store, const struct kc_image_reference *reference,
-		   const char *architecture, struct kc_image *image, struct kc_error *err)
-	__attribute__((warn_unused_result));
+		   const struct kc_image_request *request, const char *architecture, struct kc_image *image,
+		   struct kc_error *err) __attribute__((warn_unused_result));
 
 #endif

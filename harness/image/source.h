@@ -39,6 +39,7 @@ bool kc_source_failure_is_final(int status);
 /* Each fills *result, which the caller releases, whatever comes back. */
 typedef int kc_source_opener(const struct kc_source_request *request, struct kc_source_result *result,
 			     struct kc_error *err);
-kc_source_opener kc_source_open_packages, kc_source_open_wheel_archive, kc_source_open_wheel_files;
+kc_source_opener kc_source_open_packages, kc_source_open_wheel_archive, kc_source_open_wheel_files,
+	kc_source_open_registry;
 
 #endif

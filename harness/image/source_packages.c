@@ -223,7 +223,7 @@ int kc_source_open_packages(const struct kc_source_request *request, struct kc_s
 	if (status < 0)
 		return status;
 	opening.err = &unlocked;
-	status = read_lock(&opening);
+	status = request->options->renew ? -ENOENT : read_lock(&opening);
 	if (status == 0)
 		status = get_tree(&opening);
 	opening.err = err;

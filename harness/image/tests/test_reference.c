@@ -30,6 +30,9 @@ static void references_are_taken_apart(void)
 		{ "docker-archive:a.tar:alpine:3.21", KC_IMAGE_DOCKER_ARCHIVE, "a.tar", "alpine:3.21",
 		  "alpine-3.21" },
 		{ "oci-layout:dir", KC_IMAGE_OCI_LAYOUT, "dir", "", "dir" },
+		{ "oci:alpine:3.17", KC_IMAGE_REGISTRY, "alpine:3.17", "", "alpine-3.17" },
+		{ "oci:quay.io:443/centos/centos:7", KC_IMAGE_REGISTRY, "quay.io:443/centos/centos:7", "",
+		  "centos-7" },
 		{ "oci-layout:dir:3.21", KC_IMAGE_OCI_LAYOUT, "dir", "3.21", "3.21" },
 	};
 
