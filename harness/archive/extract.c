@@ -25,6 +25,7 @@ struct extraction {
 	struct archive *reader;
 	struct kc_error input_error;  /* why the read callback failed */
 	struct kc_sha256 decoded_sha; /* only if that was asked for */
+	bool is_completed;	      /* the end of the stream has been met */
 	bool decoder_failed;	      /* its messages name the archive themselves */
 	uint64_t entries;
 };
@@ -41,6 +42,19 @@ static ssize_t decode(void *context, void *buffer, size_t size, struct kc_error 
 	return kc_decoder_read(context, buffer, size, err);
 }
 
+/* The zeros that a layer may lack, once; then 0. */
+static ssize_t end_of_stream(struct extraction *extraction, const void **ret_bytes, struct kc_error *err)
+{
+	static const char zeros[3 * KC_TAR_BLOCK_BYTES];
+	uint64_t missing = extraction->is_completed ? 0 : kc_tar_frame_missing(&extraction->frame);
+
+	if (extraction->frame.offset == 0)
+		return kc_error_set(err, EBADMSG, "the archive is empty (a stream of nothing)");
+	extraction->is_completed = true;
+	*ret_bytes = zeros;
+	return (ssize_t)missing; /* less than a block of padding, and two blocks */
+}
+
 /* The next piece of the tar, seen by the frame check before the reader gets it. */
 static ssize_t next_piece(struct extraction *extraction, const void **ret_bytes, struct kc_error *err)
 {
@@ -48,9 +62,9 @@ static ssize_t next_piece(struct extraction *extraction, const void **ret_bytes,
 	int status;
 
 	extraction->decoder_failed = length < 0;
-	if (length == 0 && extraction->frame.offset == 0)
-		return kc_error_set(err, EBADMSG, "the archive is empty (a stream of nothing)");
-	if (length <= 0)
+	if (length == 0)
+		return end_of_stream(extraction, ret_bytes, err);
+	if (length < 0)
 		return length;
 	if (extraction->options->decoded_sha256)
 		kc_sha256_update(&extraction->decoded_sha, *ret_bytes, (size_t)length);
@@ -264,6 +278,7 @@ static int start_checks(struct extraction *extraction, struct kc_error *err)
 {
 	int status = kc_tar_frame_init(&extraction->frame, err);
 
+	extraction->frame.may_stop = extraction->options->is_layer;
 	if (status == 0 && extraction->options->decoded_sha256)
 		status = kc_sha256_start(&extraction->decoded_sha, err);
 	return status;

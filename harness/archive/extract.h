@@ -64,7 +64,8 @@ struct kc_extract_options {
 	bool foreign_links; /* symbolic links may be absolute or point above the root, as those of a root file
 			       system do: they are resolved inside a sandbox, never by us */
 	bool skip_devices;  /* device, FIFO and socket entries are left out instead of refused */
-	bool is_layer;	    /* of an image: its marks become those of overlayfs, see archive/layer.h */
+	bool is_layer; /* of an image: its marks become those of overlayfs, see archive/layer.h; its end may be missing, as the digest of
+			 * the tar says that it is whole: the caller checks `decoded_sha256` */
 	char *decoded_sha256; /* KC_SHA256_HEX_SIZE: gets the digest of the tar itself; NULL: nobody asks */
 	kc_extract_filter *filter; /* NULL: every entry, under its own name */
 	void *filter_context;

@@ -143,6 +143,7 @@ static int take_header(struct kc_tar_frame *frame, struct kc_error *err)
 		return refuse(frame, "its size is out of range", err);
 	/* 12 octal digits: this cannot overflow. */
 	frame->skip = (size + KC_TAR_BLOCK_BYTES - 1) / KC_TAR_BLOCK_BYTES * KC_TAR_BLOCK_BYTES;
+	frame->padding = frame->skip - size;
 	if (type != '\0' && strchr("xgLK", type))
 		return begin_extension(frame, type, size, err);
 	return end_entry(frame, type, size, err);
@@ -278,6 +279,8 @@ static int collect_extension(struct kc_tar_frame *frame, const unsigned char *by
 	return status;
 }
 
+#define END_BYTES (UINT64_C(2) * KC_TAR_BLOCK_BYTES)
+
 static size_t smaller(size_t a, uint64_t b)
 {
 	return a < b ? a : (size_t)b;
@@ -323,16 +326,29 @@ int kc_tar_frame_feed(struct kc_tar_frame *frame, const void *bytes, size_t leng
 	return 0;
 }
 
+/* The last entry's data is all there, if not its padding. */
+static bool is_between_entries(const struct kc_tar_frame *frame)
+{
+	return !frame->have && !frame->extensions && frame->skip <= (frame->may_stop ? frame->padding : 0);
+}
+
+uint64_t kc_tar_frame_missing(const struct kc_tar_frame *frame)
+{
+	return frame->may_stop && is_between_entries(frame) && frame->tail < END_BYTES
+		       ? frame->skip + END_BYTES
+		       : 0;
+}
+
 int kc_tar_frame_finish(struct kc_tar_frame *frame, struct kc_error *err)
 {
 	char ours[KC_SHA256_HEX_SIZE], theirs[KC_SHA256_HEX_SIZE];
 	int status;
 
-	if (frame->have || frame->skip)
+	if (!is_between_entries(frame))
 		return kc_error_set(err, EBADMSG, "the tar ends within an entry");
-	if (frame->tail < 2 * KC_TAR_BLOCK_BYTES)
+	if (frame->tail < END_BYTES && !frame->may_stop)
 		return kc_error_set(err, EBADMSG, "the tar has no end-of-archive blocks");
-	if (frame->entries == 0)
+	if (frame->entries == 0 && !frame->may_stop)
 		return kc_error_set(err, EBADMSG, "the archive is empty (a tar without entries)");
 	status = kc_sha256_finish(&frame->ours, ours, err);
 	if (status == 0)

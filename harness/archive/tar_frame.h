@@ -34,7 +34,10 @@ struct kc_tar_frame {
 	uint64_t offset;       /* bytes fed */
 	uint64_t entry_offset; /* of the first header of the entry, pax and GNU headers included */
 	uint64_t skip;	       /* data and padding still to come */
-	uint64_t tail;	       /* bytes since the first end-of-archive block */
+	uint64_t padding;      /* how much of it is padding */
+	bool may_stop; /* after data, without padding and end-of-archive blocks, and before any entry: set it after init for a tar
+				* whose digest is known, which therefore is all there. Some versions of umoci write such layers. */
+	uint64_t tail; /* bytes since the first end-of-archive block */
 	uint64_t entries;
 	uint64_t pax_size;
 	bool has_pax_size;
@@ -56,6 +59,9 @@ int kc_tar_frame_feed(struct kc_tar_frame *frame, const void *bytes, size_t leng
 
 /* An entry as the other reader saw it. */
 void kc_tar_frame_agree(struct kc_tar_frame *frame, uint64_t offset, uint64_t size);
+
+/* What may be missing at this end: so many zeros are to be put behind the bytes for a reader that insists on them. */
+uint64_t kc_tar_frame_missing(const struct kc_tar_frame *frame);
 
 /* After the last byte. */
 int kc_tar_frame_finish(struct kc_tar_frame *frame, struct kc_error *err) __attribute__((warn_unused_result));

@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "archive/layer.h"
@@ -394,11 +397,28 @@ int kc_tree_put_opaque(struct kc_tree_writer *writer, const char *name, struct k
 	return add_mark(writer, name, true, err);
 }
 
+/* Something on the way to the first `length` bytes of `name` is a link or file of this layer, or hidden by it: nothing of lower
+ * layers is seen there. Some builders list whatever was below a directory that is gone. */
+static bool is_covered(const struct kc_tree_writer *writer, const char *name, size_t length)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	char path[PATH_MAX];
+	KC_CLEANUP_FD int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%.*s", (int)length, name); /* what does not fit, walk refuses */
+	fd = length ? (int)syscall(SYS_openat2, writer->root_fd, path, &how, sizeof(how)) : -1;
+	return length && fd < 0 && (errno == ENOTDIR || errno == ELOOP);
+}
+
 static int make_opaque(struct kc_tree_writer *writer, const char *name, struct kc_error *err)
 {
-	KC_CLEANUP_FD int place = walk(writer, name, strlen(name), err), fd = -1;
+	KC_CLEANUP_FD int place = -1, fd = -1;
 	int status;
 
+	if (is_covered(writer, name, strlen(name)))
+		return 0;
+	place = walk(writer, name, strlen(name), err);
 	if (place < 0)
 		return place;
 	fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -422,10 +442,13 @@ static int make_opaque(struct kc_tree_writer *writer, const char *name, struct k
 static int make_whiteout(struct kc_tree_writer *writer, const char *name, struct kc_error *err)
 {
 	const char *leaf = leaf_of(name);
-	KC_CLEANUP_FD int parent = walk(writer, name, parent_length(name), err);
+	KC_CLEANUP_FD int parent = -1;
 	struct stat status;
 	int result;
 
+	if (is_covered(writer, name, parent_length(name)))
+		return 0;
+	parent = walk(writer, name, parent_length(name), err);
 	if (parent < 0)
 		return parent;
 	if (fstatat(parent, leaf, &status, AT_SYMLINK_NOFOLLOW) == 0)
@@ -442,9 +465,18 @@ static int make_whiteout(struct kc_tree_writer *writer, const char *name, struct
 	return writer->options->manifest ? kc_manifest_add_whiteout(writer->options->manifest, name, err) : 0;
 }
 
+static int compare_marks(const void *a, const void *b)
+{
+	return strcmp(((const struct kc_tree_mark *)a)->name, ((const struct kc_tree_mark *)b)->name);
+}
+
 int kc_tree_writer_finish(struct kc_tree_writer *writer, struct kc_error *err)
 {
 	int status = 0;
+
+	/* What hides a directory first, so that what hides things below makes none in its place. */
+	if (writer->mark_count)
+		qsort(writer->marks, writer->mark_count, sizeof(*writer->marks), compare_marks);
 
 	/* Before the implied directories are listed: a mark may imply more of them. */
 	for (size_t i = 0; status == 0 && i < writer->mark_count; i++)

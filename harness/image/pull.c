@@ -322,9 +322,10 @@ static int get_layers(struct pull *pull, struct kc_container *container, struct 
 	if (status == 0)
 		status = kc_container_get_layers(pull->store, &pull->config, pull->manifest.layers,
 						 open_layer, pull, &container->layers, err);
+	/* What was not downloaded to its end is continued by the next call. */
+	remove_fetched(pull);
 	if (status < 0)
 		return status;
-	remove_fetched(pull);
 	(void)snprintf(container->architecture, sizeof(container->architecture), "%s", pull->architecture);
 	memcpy(container->digest, pull->manifest.config.sha256, sizeof(container->digest));
 	return 0;

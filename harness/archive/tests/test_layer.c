@@ -69,14 +69,26 @@ static const struct {
 	{ "hides nothing", { MARK("d/.wh.") }, NULL, "hides a name that cannot be" },
 	{ "hides the directory itself", { MARK("d/.wh..") }, NULL, "hides a name that cannot be" },
 	{ "hides the one above", { MARK("d/.wh...") }, NULL, "hides a name that cannot be" },
-	{ "below a link",
+	{ "below a link, which is not followed",
 	  { { .name = "d", .type = '2', .link = "/" }, MARK("d/.wh.etc") },
-	  NULL,
-	  "used as a directory" },
+	  "d l /\n",
+	  NULL },
 	{ "opaque below a link",
 	  { { .name = "d", .type = '2', .link = "/" }, MARK("d/.wh..wh..opq") },
-	  NULL,
-	  "used as a directory" },
+	  "d l /\n",
+	  NULL },
+	{ "below a file of the layer",
+	  { FILE_OF("x"), MARK("x/.wh.a"), MARK("x/y/.wh.a") },
+	  "x" X_LINE,
+	  NULL },
+	{ "a directory and what was in it",
+	  { MARK(".wh.d"), MARK("d/.wh.a"), MARK("d/e/.wh.b") },
+	  "d w\n",
+	  NULL },
+	{ "what was in a directory, and it",
+	  { MARK("d/e/.wh.b"), MARK("d/.wh.a"), MARK(".wh.d") },
+	  "d w\n",
+	  NULL },
 	{ "a hard link to a file of a lower layer",
 	  { { .name = "a", .type = '1', .link = "b" } },
 	  NULL,
@@ -154,5 +166,62 @@ static void a_mark_that_was_not_made_is_a_difference(void)
 	KC_CHECK_CONTAINS(err.text, "`d` is new, `y` is new");
 }
 
+/* A layer is whole if its digest says so, and only then: as umoci 0.4 leaves it, and as no tool does. */
+static void the_end_of_a_layer_may_be_missing_but_nothing_else(void)
+{
+	static const struct kc_tar_item items[] = { DIRECTORY("d/"), FILE_OF("d/x") };
+	static const struct {
+		const char *name;
+		size_t length; /* of 512 for d, 512 and 512 for x, 1024 for the end */
+		bool is_layer;
+		int status;
+	} ends[] = {
+		{ "all of it", 2560, true, 0 },
+		{ "one end block", 2048, true, 0 },
+		{ "no end block", 1536, true, 0 },
+		{ "no padding", 1025, true, 0 },
+		{ "half of the padding", 1200, true, 0 },
+		{ "no data", 1024, true, -EBADMSG },
+		{ "half a header", 700, true, -EBADMSG },
+		{ "directory alone", 512, true, 0 },
+		{ "all of it, no layer", 2560, false, 0 },
+		{ "one end block, no layer", 2048, false, -EBADMSG },
+		{ "no end block, no layer", 1536, false, -EBADMSG },
+		{ "no padding, no layer", 1025, false, -EBADMSG },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(ends); i++) {
+		KC_CLEANUP_SENTINEL struct kc_sentinel scratch = { 0 };
+		KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(MIB);
+		struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
+		struct kc_error err = { 0 };
+		int status;
+
+		KC_REQUIRE(kc_sentinel_make(&scratch));
+		options.is_layer = ends[i].is_layer;
+		kc_tar_make(&tar, items, KC_ARRAY_LENGTH(items));
+		tar.length = ends[i].length;
+		status = kc_test_extract_tar(&scratch, &tar, &options, &err);
+		KC_CHECK_MESSAGE(status == ends[i].status, "%s: %d %s", ends[i].name, status, err.text);
+	}
+}
+
+/* What old builders wrote for a step that changed no file. */
+static void a_layer_may_be_empty(void)
+{
+	for (int is_layer = 0; is_layer < 2; is_layer++) {
+		KC_CLEANUP_SENTINEL struct kc_sentinel scratch = { 0 };
+		KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(MIB);
+		struct kc_extract_options options = KC_EXTRACT_OPTIONS_INIT;
+		struct kc_error err = { 0 };
+
+		KC_REQUIRE(kc_sentinel_make(&scratch));
+		options.is_layer = is_layer;
+		kc_tar_end(&tar);
+		KC_CHECK_INT(kc_test_extract_tar(&scratch, &tar, &options, &err), is_layer ? 0 : -EBADMSG);
+	}
+}
+
 KC_TEST_SUITE(layer, KC_LABEL_FAST, KC_TEST(marks_become_those_of_overlayfs),
-	      KC_TEST(other_archives_have_no_marks), KC_TEST(a_mark_that_was_not_made_is_a_difference));
+	      KC_TEST(other_archives_have_no_marks), KC_TEST(a_mark_that_was_not_made_is_a_difference),
+	      KC_TEST(the_end_of_a_layer_may_be_missing_but_nothing_else), KC_TEST(a_layer_may_be_empty));

@@ -1,0 +1,255 @@
+/* Images of a real registry, made by umoci and pushed by skopeo: the tree that comes out is the one that umoci makes of the same
+ * image, whiteouts included; and nothing is asked twice. */
+#include "image/pull.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/embedded.h"
+#include "fixtures/registry_server.h"
+#include "fixtures/temporary.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/seccomp.h"
+#include "sys/fd.h"
+#include "sys/process.h"
+#include "sys/time.h"
+#include "tests/kc_test.h"
+
+#define MISSING                                                                                              \
+	"docker-registry, umoci or skopeo is not installed, or there is no Alpine in ../shared/rootfs or "   \
+	"$KC_ROOTFS"
+#define ALPINE "alpine-minirootfs-3.17.10-x86_64.tar.gz"
+#define INNER_ID 2147400000u
+#define PATIENCE_MS 60000
+
+static struct {
+	struct kc_temporary directory, cache;
+	struct kc_registry_server server;
+	struct kc_seccomp_filter filter;
+	struct kc_store store;
+	char *kept_cache;
+	bool is_missing;
+} world;
+
+/* A rootfs; a layer that hides files and directories, and puts files for directories and the other way round; one that is
+ * opaque. $1: the tar of the rootfs; $2: the registry; $3: who is to own what umoci unpacked, or "". */
+static const char making[] =
+	"set -e; command -v umoci >/dev/null && command -v skopeo >/dev/null && [ -r \"$1\" ] || exit 77\n"
+	"umoci init --layout layout; umoci new --image layout:t; umoci unpack --rootless --image layout:t "
+	"one\n"
+	"tar -C one/rootfs --no-same-owner -xzf \"$1\"; umoci repack --image layout:t one\n"
+	"umoci unpack --rootless --image layout:t two; cd two/rootfs\n"
+	"rm -r etc/apk etc/motd etc/hostname media\n"
+	"mkdir etc/hostname; echo in >etc/hostname/in; echo file >media; ln -s motd etc/link; echo new "
+	">etc/issue\n"
+	"rm -r srv; ln -s usr srv; cd ../..; umoci repack --image layout:t two\n"
+	"mkdir opaque; echo only >opaque/only\n"
+	"umoci insert --rootless --opaque --image layout:t opaque /etc/network\n"
+	"umoci unpack --rootless --image layout:t expected; [ ! \"$3\" ] || chown -R \"$3:$3\" "
+	"expected/rootfs\n"
+	"push() { skopeo --insecure-policy copy --dest-tls-verify=false \"$@\"; }\n"
+	"push oci:layout:t docker://$2/a/b:gzip\n"
+	"push --dest-compress-format zstd oci:layout:t docker://$2/a/b:zstd\n"
+	"push --format v2s2 oci:layout:t docker://$2/a/b:docker\n";
+
+/* Everything that is in a root filesystem, but for what a sandbox puts there itself. */
+static const char listing[] =
+	"cd /; find . -xdev \\( -path ./proc -o -path ./dev -o -path ./tmp \\) -prune -o -print | sort "
+	">/tmp/all\n"
+	"while read -r f; do if [ -L \"$f\" ]; then echo \"$f -> $(readlink \"$f\")\"; elif [ -d \"$f\" ]; "
+	"then echo \"$f/\"\n"
+	"else echo \"$f $(sha256sum <\"$f\")\"; fi; done </tmp/all >/tmp/list\n"
+	"wc -l </tmp/list; sha256sum </tmp/list; grep -E '^./(etc|media|srv)' /tmp/list\n";
+
+static int make_image(const char *alpine, struct kc_error *err)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer output = KC_BUFFER_INIT(1 << 20);
+	char owner[16] = "";
+	const char *const argv[] = { "sh", "-c", making, "sh", alpine, world.server.host, owner, NULL };
+	const struct kc_process process = { .argv = argv,
+					    .directory = world.directory.path,
+					    .timeout_ms = PATIENCE_MS,
+					    .output = &output,
+					    .errors = &output };
+	int exit_status = -1, status;
+
+	if (geteuid() == 0)
+		(void)snprintf(owner, sizeof(owner), "%u", INNER_ID);
+	status = kc_process_run(&process, &exit_status, err);
+	if (status == 0 && exit_status == 77)
+		return -ENOENT;
+	return status == 0 && exit_status != 0
+		       ? kc_error_set(err, EIO, "make an image: exit status %d: %.800s", exit_status,
+				      kc_buffer_string(&output))
+		       : status;
+}
+
+static int make_store(struct kc_error *err)
+{
+	const char *variable = getenv("XDG_CACHE_HOME"), *profile = NULL;
+	size_t length = 0;
+
+	world.kept_cache = variable ? strdup(variable) : NULL;
+	if (kc_temporary_make(&world.cache, err) < 0 || setenv("XDG_CACHE_HOME", world.cache.path, 1) < 0 ||
+	    !kc_embedded_find("compat/seccomp.json", &profile, &length))
+		return -EIO;
+	if (kc_seccomp_compile(profile, length, "compat/seccomp.json", &world.filter, err) < 0)
+		return -EIO;
+	return kc_store_open(&world.store, err);
+}
+
+static int setup(void)
+{
+	const char *rootfs = getenv("KC_ROOTFS");
+	char alpine[1024];
+	struct kc_error err = { 0 };
+	int status = kc_temporary_make(&world.directory, &err);
+
+	(void)snprintf(alpine, sizeof(alpine), "%s/" ALPINE,
+		       rootfs ? rootfs : KC_TEST_SOURCE_DIR "/../shared/rootfs");
+	if (status == 0)
+		status = make_store(&err);
+	if (status == 0)
+		status = kc_registry_server_start(&world.server, world.directory.path, NULL, &err);
+	if (status == 0)
+		status = make_image(alpine, &err);
+	world.is_missing = status == -ENOENT;
+	if (status < 0 && !world.is_missing)
+		(void)fprintf(stderr, "%s\n", err.text);
+	return status < 0 && !world.is_missing ? -1 : 0;
+}
+
+static int teardown(void)
+{
+	kc_registry_server_stop(&world.server);
+	kc_store_close(&world.store);
+	kc_seccomp_release(&world.filter);
+	if (world.kept_cache)
+		(void)setenv("XDG_CACHE_HOME", world.kept_cache, 1);
+	else
+		(void)unsetenv("XDG_CACHE_HOME");
+	free(world.kept_cache);
+	kc_temporary_remove(&world.cache);
+	kc_temporary_remove(&world.directory);
+	return 0;
+}
+
+/* What `listing` says of a root filesystem of these layers. */
+static void list_layers(const struct kc_layers *layers, struct kc_buffer *text)
+{
+	static const char *const environment[] = { "PATH=/bin:/usr/bin", "LC_ALL=C", NULL };
+	static const char *const argv[] = { "/bin/sh", "-c", listing, NULL };
+	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = kc_sandbox_new();
+	KC_CLEANUP_FREE struct kc_excerpt *excerpt = calloc(1, sizeof(*excerpt));
+	struct kc_sandbox_outcome outcome;
+	struct kc_error err = { 0 };
+
+	KC_REQUIRE(sandbox && excerpt);
+	kc_sandbox_set_inner_id(sandbox, INNER_ID);
+	for (size_t i = 0; i < layers->count; i++)
+		kc_sandbox_add_layer(sandbox, layers->trees[i]);
+	kc_sandbox_set_filter(sandbox, &world.filter);
+	kc_sandbox_set_command(sandbox, argv, environment);
+	KC_REQUIRE_OK(kc_sandbox_start(sandbox, &err), err);
+	KC_CHECK_OK(kc_sandbox_wait(sandbox, kc_now_ms() + PATIENCE_MS, excerpt, excerpt, &outcome, &err),
+		    err);
+	KC_CHECK_INT(kc_excerpt_append_to(excerpt, text), 0);
+	KC_CHECK_MESSAGE(outcome.end == KC_END_EXITED && outcome.status == 0, "%s", kc_buffer_string(text));
+}
+
+static int pull(const char *image, bool is_offline, struct kc_container *ret_container, struct kc_error *err)
+{
+	const struct kc_image_request request = { .is_offline = is_offline, .http = { .attempts = 1 } };
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "%s/%s", world.server.host, image);
+	return kc_pull(&world.store, &request, text, "x86_64", ret_container, err);
+}
+
+static void the_tree_is_that_of_umoci(void)
+{
+	static const char *const images[] = { "a/b:gzip", "a/b:zstd", "a/b:docker" };
+	KC_CLEANUP_BUFFER struct kc_buffer expected = KC_BUFFER_INIT(1 << 20);
+	KC_CLEANUP_LAYERS struct kc_layers unpacked = { 0 };
+	struct kc_error err = { 0 };
+	char path[PATH_MAX + 32];
+
+	if (world.is_missing)
+		KC_SKIP(MISSING);
+	(void)snprintf(path, sizeof(path), "%s/expected/rootfs", world.directory.path);
+	KC_REQUIRE_OK(kc_layers_add(&unpacked, path, &err), err);
+	list_layers(&unpacked, &expected);
+	/* What the layers were to hide and to bring; without it the comparison would prove little. */
+	KC_CHECK_CONTAINS(kc_buffer_string(&expected), "./etc/network/only ");
+	KC_CHECK_CONTAINS(kc_buffer_string(&expected), "./etc/hostname/in ");
+	KC_CHECK_CONTAINS(kc_buffer_string(&expected), "./media ");
+	KC_CHECK_CONTAINS(kc_buffer_string(&expected), "./srv -> usr\n");
+	KC_CHECK(!strstr(kc_buffer_string(&expected), "./etc/network/if-up.d") &&
+		 !strstr(kc_buffer_string(&expected), "./etc/apk") &&
+		 !strstr(kc_buffer_string(&expected), "./etc/motd "));
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(images); i++) {
+		KC_CLEANUP_BUFFER struct kc_buffer got = KC_BUFFER_INIT(1 << 20);
+		struct kc_container container = { .digest = "" };
+
+		KC_CHECK_OK(pull(images[i], false, &container, &err), err);
+		list_layers(&container.layers, &got);
+		KC_CHECK_STRING(kc_buffer_string(&got), kc_buffer_string(&expected));
+		kc_layers_release(&container.layers);
+	}
+}
+
+static void what_was_pulled_needs_no_registry(void)
+{
+	struct kc_container first, again, unknown;
+	struct kc_error err = { 0 };
+
+	if (world.is_missing)
+		KC_SKIP(MISSING);
+	KC_REQUIRE_OK(pull("a/b:gzip", false, &first, &err), err);
+	KC_CHECK_OK(pull("a/b:gzip", true, &again, &err), err);
+	KC_CHECK_STRING(again.digest, first.digest);
+	KC_CHECK_INT(again.layers.count, first.layers.count);
+	KC_CHECK_INT(pull("a/b:other", true, &unknown, &err), -ENOENT);
+	KC_CHECK_CONTAINS(err.text, "not in the store, and nothing may be downloaded (--offline)");
+	kc_layers_release(&first.layers);
+	kc_layers_release(&again.layers);
+}
+
+/* Nothing of a download is left beside the layers. */
+static void downloads_are_removed(void)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer names = KC_BUFFER_INIT(1 << 16);
+	char path[PATH_MAX + 32];
+	const char *const argv[] = { "ls", "-A", path, NULL };
+	const struct kc_process process = { .argv = argv, .timeout_ms = PATIENCE_MS, .output = &names };
+	struct kc_error err = { 0 };
+	int exit_status;
+
+	if (world.is_missing)
+		KC_SKIP(MISSING);
+	(void)snprintf(path, sizeof(path), "%s/downloads/blobs", world.store.path);
+	KC_CHECK_OK(kc_process_run(&process, &exit_status, &err), err);
+	KC_CHECK_STRING(kc_buffer_string(&names), "lock\n");
+}
+
+static void another_architecture_is_refused(void)
+{
+	const struct kc_image_request request = { .http = { .attempts = 1 } };
+	struct kc_container container;
+	struct kc_error err = { 0 };
+	char text[256];
+
+	if (world.is_missing)
+		KC_SKIP(MISSING);
+	(void)snprintf(text, sizeof(text), "%s/a/b:gzip", world.server.host);
+	KC_CHECK_INT(kc_pull(&world.store, &request, text, "aarch64", &container, &err), -ENOTSUP);
+	KC_CHECK_CONTAINS(err.text, "it is for linux/x86_64, not for linux/aarch64");
+}
+
+KC_TEST_SUITE_WITH(pull, KC_LABEL_SANDBOX, setup, teardown, KC_TEST(the_tree_is_that_of_umoci),
+		   KC_TEST(what_was_pulled_needs_no_registry), KC_TEST(downloads_are_removed),
+		   KC_TEST(another_architecture_is_refused));
