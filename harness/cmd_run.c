@@ -72,6 +72,8 @@ static int open_inputs(struct run *run, struct kc_error *err)
 						   .volume = run->options->volume,
 						   .plan_only = run->options->list,
 						   .force = run->options->force,
+						   .is_offline = run->options->offline,
+						   .require_real = run->options->require_real,
 						   .architecture = architecture(run->options),
 						   .progress = kc_waiting_download,
 						   .listener = kc_waiting_work,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,18 +258,18 @@ static int parse_options(struct kc_options *options, int argc, char *argv[], str
 	}
 }
 
-/* `words` is "one|another". */
+/* `words` is "one|another", perhaps with more behind a space. */
 static bool is_one_of(const char *word, const char *words)
 {
 	size_t length = strlen(word);
 
 	for (const char *next = words;; next++) {
-		size_t other = strcspn(next, "|");
+		size_t other = strcspn(next, "| ");
 
 		if (other == length && memcmp(word, next, length) == 0)
 			return true;
 		next += other;
-		if (!*next)
+		if (*next != '|')
 			return false;
 	}
 }
@@ -276,7 +277,7 @@ static bool is_one_of(const char *word, const char *words)
 static int take_operand(struct kc_options *options, int count, char *words[], struct kc_error *err)
 {
 	const struct kc_command_row *row = &kc_command_rows[options->command];
-	int most = row->operand != NULL;
+	int most = !row->operand ? 0 : strstr(row->operand, "...") ? INT_MAX : 1;
 
 	if (options->help)
 		return 0;
@@ -288,6 +289,8 @@ static int take_operand(struct kc_options *options, int count, char *words[], st
 		(void)kc_error_set(err, EINVAL, "%s: `%s` is none of %s", row->name, words[0], row->operand);
 	else {
 		options->operand = count ? words[0] : NULL;
+		options->operands = count ? words + 1 : NULL;
+		options->operand_count = count ? (size_t)count - 1 : 0;
 		return 0;
 	}
 	advise(err, NULL, row->name);

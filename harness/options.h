@@ -28,6 +28,7 @@ enum kc_exit {
 enum kc_command {
 	KC_COMMAND_RUN,
 	KC_COMMAND_LIST,
+	KC_COMMAND_IMAGES,
 	KC_COMMAND_DOCTOR,
 	KC_COMMAND_VERSION,
 	KC_COMMAND_HELP,
@@ -38,13 +39,17 @@ enum kc_color { KC_COLOR_AUTO, KC_COLOR_ALWAYS, KC_COLOR_NEVER };
 
 struct kc_options {
 	enum kc_command command;
-	const char *operand; /* IMAGE of run, images|cases of list, COMMAND of help; NULL if not given */
-	bool help;	     /* --help: nothing else counts */
+	const char *operand;   /* IMAGE of run, images|cases of list, COMMAND of help; NULL if not given */
+	char *const *operands; /* what follows it: the IMAGEs of images */
+	size_t operand_count;
+	bool help; /* --help: nothing else counts */
 
 	const char *volume; /* NULL: the newest that fits the image */
 	int arch;	    /* index into kc_arch_choices; 0: this machine's */
 	bool force;	    /* run a pairing that cannot work */
-	const char *junit;  /* NULL: none */
+	bool offline;
+	bool require_real;
+	const char *junit; /* NULL: none */
 	bool list;
 	const char **patterns; /* -k, in the order given */
 	size_t pattern_count;
@@ -81,9 +86,9 @@ struct kc_option_row {
 struct kc_command_row {
 	const char *name;
 	const char *alias; /* "--version"; may be NULL */
-	const char
-		*operand; /* "IMAGE", "images|cases", "[COMMAND]"; NULL: none. With "|": one of these words */
-	const char *help; /* a sentence without its full stop */
+	const char *
+		operand; /* "IMAGE", "images|cases", "[COMMAND]"; NULL: none. With "|": one of these words. With "...": more may follow */
+	const char *help;    /* a sentence without its full stop */
 	const char *details; /* a paragraph for the command's own help; may be NULL */
 };
 

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 
 #define RUN (1u << KC_COMMAND_RUN)
+#define IMAGES (1u << KC_COMMAND_IMAGES)
 #define EVERY ((1u << KC_COMMAND_COUNT) - 1)
 #define FIELD(name) .offset = offsetof(struct kc_options, name)
 
@@ -19,11 +20,22 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 				     "plain or compressed with gzip, xz or zstd), dir:DIRECTORY (an "
 				     "unpacked one), docker-archive:FILE[:NAME:TAG] (what `docker save` "
 				     "wrote) or "
-				     "oci-layout:PATH[:NAME]. A case is identified as "
+				     "oci-layout:PATH[:NAME], or oci:[HOST/]REPOSITORY[:TAG] of a registry. "
+				     "A case is identified as "
 				     "IMAGE.GROUP.NAME, e.g. centos7.imports.zmq." },
 	[KC_COMMAND_LIST] = { .name = "list",
 			      .operand = "images|cases",
 			      .help = "show the images or the cases there are, one line each" },
+	[KC_COMMAND_IMAGES] = { .name = "images",
+				.operand = "pull|rm|prune [IMAGE...]",
+				.help = "keep the store in hand: fetch images, or remove them",
+				.details =
+					"`pull` gets each IMAGE into the store, the newest that its tags and "
+					"packages lead to; without one those that a run may need. `rm` "
+					"removes "
+					"what only that IMAGE needs. `prune` removes everything that no "
+					"image "
+					"in the store needs, and what killed runs left." },
 	[KC_COMMAND_DOCTOR] = { .name = "doctor",
 				.help = "show what this machine can and cannot do, and how to mend it" },
 	[KC_COMMAND_VERSION] = { .name = "version", .alias = "--version", .help = "print the version" },
@@ -44,12 +56,22 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "arch",
 	  .argument = "ARCH",
 	  .type = KC_OPTION_CHOICE,
-	  .commands = RUN,
+	  .commands = RUN | IMAGES,
 	  FIELD(arch),
 	  .choices = kc_arch_choices,
 	  .help = "which of image and volume to take: native (this machine's), x86_64 or aarch64; qemu "
 		  "emulates "
 		  "what this machine does not run" },
+	{ .name = "offline",
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(offline),
+	  .help = "use no network: take image and volume from what earlier runs fetched" },
+	{ .name = "require-real",
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN | IMAGES,
+	  FIELD(require_real),
+	  .help = "refuse an emulated image where a real one cannot be had" },
 	{ .name = "force",
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,
@@ -110,7 +132,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN,
+	  .commands = RUN | IMAGES,
 	  FIELD(quiet),
 	  .help = "print failures and the summary only" },
 	{ .name = "verbose",

@@ -415,6 +415,19 @@ void kc_store_tell(const struct kc_store *store, const char *format, ...)
 	store->listener(store->listener_context, text);
 }
 
+void kc_store_uses(const struct kc_store *store, const char *format, ...)
+{
+	char item[512];
+	va_list arguments;
+
+	if (!store->user)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(item, sizeof(item), format, arguments); /* keys, digests and file names are short */
+	va_end(arguments);
+	store->user(store->user_context, item);
+}
+
 /* The janitor is told the name before the directory is there: mkdtemp(3) tells it after. */
 static int make_temporary(const struct kc_store *store, const char *key, char ret_path[PATH_MAX],
 			  struct kc_error *err)
@@ -504,6 +517,35 @@ static int verify_or_build(struct kc_store *store, const char *key, kc_store_bui
 	return explain(store, status, err);
 }
 
+static int look_up(const struct kc_store *store, const char *key, struct kc_buffer *info,
+		   struct kc_error *err)
+{
+	KC_CLEANUP_FD int entry = -1;
+
+	if (!kc_store_has(store, key))
+		return kc_error_set(err, ENOENT, "`%s` is not in the store", key);
+	entry = open_entry(store, key, err);
+	return entry < 0 ? entry : read_info(entry, info, err);
+}
+
+int kc_store_remove(struct kc_store *store, const char *item, struct kc_error *err)
+{
+	static const char trees[] = "trees/";
+	CLEANUP_LOCK int lock = -1;
+	int status = 0;
+
+	if (strncmp(item, trees, strlen(trees)) == 0) {
+		status = check_key(item + strlen(trees), err);
+		if (status == 0)
+			lock = open_lock(store, item + strlen(trees), err);
+		if (status == 0)
+			status = lock < 0 ? lock : kc_fd_lock(lock, item, err);
+	}
+	if (status == 0)
+		status = kc_tree_remove(store->fd, item, err);
+	return status == -ENOENT ? 0 : status;
+}
+
 int kc_store_get(struct kc_store *store, const char *key, kc_store_builder *build, void *context,
 		 char ret_tree[PATH_MAX], struct kc_buffer *info, struct kc_error *err)
 {
@@ -519,7 +561,9 @@ int kc_store_get(struct kc_store *store, const char *key, kc_store_builder *buil
 	status = kc_fd_lock(lock, key, err);
 	if (status < 0)
 		return status;
-	status = verify_or_build(store, key, build, context, &own_info, err);
+	kc_store_uses(store, "trees/%s", key);
+	status = store->is_look_only ? look_up(store, key, &own_info, err)
+				     : verify_or_build(store, key, build, context, &own_info, err);
 	if (status < 0)
 		return status;
 	if (snprintf(ret_tree, PATH_MAX, "%s/trees/%s/tree", store->path, key) >= PATH_MAX)

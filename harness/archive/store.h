@@ -29,11 +29,17 @@
 /* Told of work that takes long, in one line without its end: "unpacking `x`". */
 typedef void kc_store_listener(void *context, const char *text);
 
+/* Told what something in the store is made of, as a path below the store: "trees/KEY", "images/NAME.json", ... */
+typedef void kc_store_user(void *context, const char *item);
+
 struct kc_store {
 	char path[PATH_MAX];	     /* absolute */
 	int fd;			     /* the directory */
 	kc_store_listener *listener; /* may be set after kc_store_open; NULL: nobody wants to know */
 	void *listener_context;
+	kc_store_user *user; /* likewise */
+	void *user_context;
+	bool is_look_only;  /* kc_store_get neither verifies nor builds: -ENOENT for what is not there */
 	char repairs[1024]; /* which damaged entries had to be made anew, and what was wrong; "" for none */
 };
 
@@ -48,6 +54,14 @@ void kc_store_close(struct kc_store *store);
 /* Tells the listener, if there is one. */
 void kc_store_tell(const struct kc_store *store, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Tells the user, if there is one: what was opened depends on that item. */
+void kc_store_uses(const struct kc_store *store, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Removes an item, an entry under its lock; one that is not there is fine. Runs that are under way must not use it. */
+int kc_store_remove(struct kc_store *store, const char *item, struct kc_error *err)
+	__attribute__((warn_unused_result));
 
 /* The id to give files to: KC_STORE_SANDBOX_ID as root, (uid_t)-1 otherwise. */
 unsigned int kc_store_owner_id(void);

@@ -386,6 +386,7 @@ int kc_pull(struct kc_store *store, const struct kc_image_request *request, cons
 		status = lock_downloads(&pull, &lock, err);
 	if (status < 0)
 		return status;
+	kc_store_uses(store, "%s", pull.record + strlen(store->path) + 1);
 	if (!request->renew && read_record(&pull, &unrecorded) == 0)
 		return get_layers(&pull, ret_container, err);
 	return pull_anew(&pull, ret_container, err);

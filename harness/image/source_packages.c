@@ -182,6 +182,8 @@ static int get_tree(struct opening *opening)
 	char tree[PATH_MAX];
 	int status = name_key(opening);
 
+	for (size_t i = 0; status == 0 && i < opening->packages.count; i++)
+		kc_store_uses(opening->request->store, "packages/%s", opening->packages.rows[i].file);
 	if (status == 0)
 		status = kc_store_get(opening->request->store, opening->key, build, opening, tree, &info,
 				      opening->err);
@@ -209,6 +211,14 @@ static int get_newest(struct opening *opening)
 	return status < 0 ? status : write_lock(opening);
 }
 
+static int not_there(struct kc_error *err)
+{
+	int status = kc_error_set(err, ENOENT, "not in the store, and nothing may be downloaded (--offline)");
+
+	kc_error_hint(err, "run it once without --offline");
+	return status;
+}
+
 int kc_source_open_packages(const struct kc_source_request *request, struct kc_source_result *result,
 			    struct kc_error *err)
 {
@@ -222,6 +232,7 @@ int kc_source_open_packages(const struct kc_source_request *request, struct kc_s
 
 	if (status < 0)
 		return status;
+	kc_store_uses(request->store, "%s", opening.lock_file + strlen(request->store->path) + 1);
 	opening.err = &unlocked;
 	status = request->options->renew ? -ENOENT : read_lock(&opening);
 	if (status == 0)
@@ -231,9 +242,9 @@ int kc_source_open_packages(const struct kc_source_request *request, struct kc_s
 		return 0;
 	if (!kc_source_failure_is_final(status) && !request->options->is_offline)
 		return get_newest(&opening);
+	if (request->options->is_offline && status == -ENOENT)
+		return not_there(err);
 	if (err)
 		*err = unlocked;
-	if (request->options->is_offline)
-		kc_error_hint(err, "run it once without --offline");
 	return status;
 }

@@ -77,6 +77,7 @@ int kc_source_open_wheel_archive(const struct kc_source_request *request, struct
 	};
 	int status;
 
+	kc_store_uses(request->store, "downloads/%s", wheel.pinned->sha256);
 	(void)snprintf(key, sizeof(key), "archive-%s", wheel.pinned->sha256);
 	status = kc_unpack(request->store, &unpacking, tree, err);
 	if (status == 0)
@@ -160,6 +161,7 @@ int kc_source_open_wheel_files(const struct kc_source_request *request, struct k
 
 	if (status < 0)
 		return status;
+	kc_store_uses(request->store, "downloads/%s", wheel.pinned->sha256);
 	(void)snprintf(key, sizeof(key), "files-%s", result->digest);
 	status = kc_store_get(request->store, key, build_files, &wheel, tree, NULL, err);
 	return status < 0 ? status : kc_layers_add(&result->layers, tree, err);

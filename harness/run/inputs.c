@@ -73,6 +73,7 @@ static int fetch(struct kc_inputs *inputs, const struct kc_inputs_request *reque
 {
 	struct download download = { .request = request, .what = spec_text };
 	const struct kc_index_options options = {
+		.is_offline = request->is_offline,
 		.http = { .is_interrupted = is_interrupted, .progress = on_progress, .context = &download }
 	};
 	struct kc_index_wheel wheel;
@@ -268,6 +269,8 @@ static int open_image(struct kc_inputs *inputs, const struct kc_inputs_request *
 	const struct kc_image_request image = {
 		.image = request->image,
 		.architecture = inputs->architecture,
+		.is_offline = request->is_offline,
+		.require_real = request->require_real,
 		.http = { .is_interrupted = is_interrupted, .progress = on_progress, .context = &download }
 	};
 

@@ -27,6 +27,8 @@ struct kc_inputs_request {
 	const char *volume;
 	const char *architecture; /* of image and volume, as uname(2) says it; NULL: this machine's */
 	bool force;		  /* a volume and an image that cannot work together are run all the same */
+	bool is_offline;	  /* nothing is downloaded */
+	bool require_real;	  /* an emulated image will not do */
 	bool plan_only; /* nothing will run: no image of images/ is made, and without `volume` no wheel is fetched */
 	/* Told what takes long before the cases can run; both may be NULL. Of a download: bytes so far, of total, -1 while
 	 * that is not known. */

@@ -200,8 +200,63 @@ static void what_cannot_work_is_refused_in_a_sentence_and_forced_it_fails_as_cas
 	check_rows(rows, KC_ARRAY_LENGTH(rows));
 }
 
+/* In a network namespace of its own there is no route to anywhere. The control: without --offline the newest release would have
+ * to be asked for, and cannot. */
+static void a_second_run_needs_no_network(void)
+{
+	static const char *const images[] = { "centos7", "alpine3.21", "debian12" };
+	const char *as_user = geteuid() == 0 ? "--net" : "--user";
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(images); i++)
+		for (int offline = 0; offline < 2; offline++) {
+			const char *const argv[] = { "unshare",
+						     as_user,
+						     "--net",
+						     geteuid() == 0 ? "--net" : "--map-current-user",
+						     KC_TEST_PROGRAM,
+						     "run",
+						     images[i],
+						     "-k",
+						     "image",
+						     offline ? "--offline" : "-q",
+						     NULL };
+			KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(4u << 20);
+			const struct kc_process process = {
+				.argv = argv, .timeout_ms = 120000, .output = &text, .errors = &text
+			};
+			struct kc_error err = { 0 };
+			int status = -1;
+
+			KC_REQUIRE_OK(kc_process_run(&process, &status, &err), err);
+			KC_CHECK_MESSAGE(status == (offline ? KC_EXIT_PASSED : KC_EXIT_NOT_RUN), "%s: %d\n%s",
+					 images[i], status, kc_buffer_string(&text));
+		}
+}
+
+static void what_is_not_there_is_told_offline(void)
+{
+	static const struct row rows[] = {
+		{ "ubuntu24.04",
+		  GLIBC_VOLUME,
+		  "--offline",
+		  "*",
+		  KC_EXIT_NOT_RUN,
+		  { "image ubuntu24.04", "not in the store, and nothing may be downloaded (--offline)",
+		    "run it once without --offline" } },
+		{ "centos7",
+		  GLIBC_VOLUME,
+		  "--require-real",
+		  "*",
+		  KC_EXIT_NOT_RUN,
+		  { "image centos7", "quay.io/centos/centos", "no connection" } },
+	};
+
+	check_rows(rows, KC_ARRAY_LENGTH(rows));
+}
+
 KC_TEST_SUITE(images, KC_LABEL_SLOW, KC_TEST(a_musl_that_is_too_old_is_told_by_the_symbols_it_lacks),
 	      KC_TEST(an_older_volume_starts_there_and_misses_what_the_image_lacks),
 	      KC_TEST(the_newest_alpine_passes_with_what_upstream_adds),
 	      KC_TEST(an_old_alpine_is_told_by_the_symbols_it_lacks), KC_TEST(a_plain_debian_passes),
+	      KC_TEST(a_second_run_needs_no_network), KC_TEST(what_is_not_there_is_told_offline),
 	      KC_TEST(what_cannot_work_is_refused_in_a_sentence_and_forced_it_fails_as_cases));

@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/embedded.h"
 #include "fixtures/registry_server.h"
+#include "fixtures/sentinel.h"
 #include "fixtures/temporary.h"
+#include "image/inventory.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
 #include "sys/fd.h"
@@ -250,6 +253,61 @@ static void another_architecture_is_refused(void)
 	KC_CHECK_CONTAINS(err.text, "it is for linux/x86_64, not for linux/aarch64");
 }
 
+static bool has_item(const struct kc_inventory *inventory, const char *start)
+{
+	for (size_t i = 0; i < inventory->count; i++)
+		if (strncmp(inventory->items[i], start, strlen(start)) == 0)
+			return true;
+	return false;
+}
+
+static size_t count_layers(void)
+{
+	char path[PATH_MAX + 32];
+
+	(void)snprintf(path, sizeof(path), "%s/trees", world.store.path);
+	return kc_count_names(AT_FDCWD, path);
+}
+
+/* Two images that share their layers, and one that is nobody's. Last: it empties the store. */
+static void what_no_image_needs_can_be_removed(void)
+{
+	KC_CLEANUP_INVENTORY struct kc_inventory items = { .items = NULL };
+	struct kc_container container;
+	struct kc_error err = { 0 };
+	char gzip[256], docker[256], zstd[256], path[PATH_MAX + 64];
+	size_t count, layers;
+
+	if (world.is_missing)
+		KC_SKIP(MISSING);
+	(void)snprintf(gzip, sizeof(gzip), "oci:%s/a/b:gzip", world.server.host);
+	(void)snprintf(docker, sizeof(docker), "oci:%s/a/b:docker", world.server.host);
+	(void)snprintf(zstd, sizeof(zstd), "oci:%s/a/b:zstd", world.server.host);
+	KC_CHECK_OK(pull("a/b:docker", false, &container, &err), err);
+	kc_layers_release(&container.layers);
+	layers = count_layers();
+	KC_CHECK_OK(kc_inventory_of(&world.store, gzip, "x86_64", &items, &err), err);
+	KC_CHECK(has_item(&items, "trees/layer-") && has_item(&items, "images/registry-"));
+	KC_CHECK_INT(kc_inventory_of(&world.store, gzip, "aarch64", NULL, &err), -ENOENT);
+	/* The other's layers stay. */
+	KC_CHECK_OK(kc_inventory_remove(&world.store, gzip, &count, &err), err);
+	KC_CHECK_INT(count, 1);
+	KC_CHECK_INT(count_layers(), layers);
+	KC_CHECK_INT(kc_inventory_remove(&world.store, gzip, &count, &err), -ENOENT);
+	KC_CHECK_CONTAINS(err.text, "is not in the store");
+	/* Nobody's things go, somebody's stay. */
+	(void)snprintf(path, sizeof(path), "%s/trees/layer-nobodys", world.store.path);
+	KC_CHECK_INT(mkdir(path, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/downloads/blobs/half.part", world.store.path);
+	KC_CHECK(kc_write_small(AT_FDCWD, path, "half"));
+	KC_CHECK_OK(kc_inventory_prune(&world.store, &count, &err), err);
+	KC_CHECK_INT(count, 2);
+	KC_CHECK_INT(count_layers(), layers);
+	KC_CHECK_OK(kc_inventory_remove(&world.store, docker, &count, &err), err);
+	KC_CHECK_OK(kc_inventory_remove(&world.store, zstd, &count, &err), err);
+	KC_CHECK_INT(count_layers(), 0);
+}
+
 KC_TEST_SUITE_WITH(pull, KC_LABEL_SANDBOX, setup, teardown, KC_TEST(the_tree_is_that_of_umoci),
 		   KC_TEST(what_was_pulled_needs_no_registry), KC_TEST(downloads_are_removed),
-		   KC_TEST(another_architecture_is_refused));
+		   KC_TEST(another_architecture_is_refused), KC_TEST(what_no_image_needs_can_be_removed));
