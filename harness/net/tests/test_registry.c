@@ -598,7 +598,7 @@ static void tokens_are_fetched_or_not(void)
 		{ "503", NULL, { .status = 503 }, -EAGAIN, 1, "HTTP status 503" },
 		{ "redirects",
 		  BOB,
-		  { .status = 307, .headers = "Location: http://127.0.0.1:1/latest/meta-data\r\n" },
+		  { .status = 307, .headers = "Location: /latest/meta-data\r\n" },
 		  -EPROTO,
 		  1,
 		  "answers with a redirect (HTTP status 307), which is not followed" },
@@ -626,6 +626,7 @@ static void tokens_are_fetched_or_not(void)
 		KC_CHECK_CONTAINS(log, "GET " TOKEN_PATH " ");
 		KC_CHECK_MESSAGE(!strcasestr(log, "authorization") == !rows[i].auth, "%s: %s", rows[i].name,
 				 log);
+		KC_CHECK(!strstr(log, "meta-data"));
 		KC_CHECK(!strstr(got.log, BOB)); /* the password is for the token server */
 		if (got.status < 0)
 			check_message(&got.err, rows[i].name);
