@@ -199,10 +199,10 @@ static int take_token(struct kc_registry *registry, const struct kc_buffer *body
 	static const char *const keys[] = { "token", "access_token" };
 	KC_CLEANUP_JSON cJSON *answer = NULL;
 	const char *token = NULL;
-	int status = kc_json_parse(kc_buffer_string(body), body->length, shown, &answer, err);
+	struct kc_error failure = { 0 };
 
-	if (status < 0)
-		return status;
+	if (kc_json_parse(kc_buffer_string(body), body->length, shown, &answer, &failure) < 0)
+		return kc_error_set(err, EPROTO, "%s", failure.text);
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(keys) && !token; i++)
 		token = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, keys[i]));
 	if (!token || !*token || strspn(token, LETTERS DIGITS "-._~+/=") != strlen(token))
@@ -262,12 +262,17 @@ static int explain_token_failure(const struct kc_registry *registry, const char 
 		kc_error_hint(err,
 			      "a token server answers itself: is something between here and there, such as a "
 			      "portal that wants a login?");
-	} else if (status == -EACCES) {
+	} else if (answer == 401 || answer == 403) {
 		status = kc_error_set(err, EACCES, "log in to registry %s: %s (`%s`: HTTP status %ld)",
 				      registry->authority,
 				      registry->login.user[0] ? "user and password are refused"
 							      : "it gives nothing without a login",
 				      shown, answer);
+	} else if (status == -ENOENT) { /* not the image */
+		status = kc_error_set(
+			err, EPROTO,
+			"log in to registry %s: there is no token server at `%s` (HTTP status %ld)",
+			registry->authority, shown, answer);
 	} else {
 		(void)kc_error_prefix(err, "log in to registry %s", registry->authority);
 		kc_error_hint(

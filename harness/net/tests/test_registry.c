@@ -585,7 +585,7 @@ static void tokens_are_fetched_or_not(void)
 		  -EPROTO,
 		  1,
 		  "has no token" },
-		{ "HTML", NULL, { .body = "<html>" }, -EBADMSG, 1, "not valid JSON" },
+		{ "HTML", NULL, { .body = "<html>" }, -EPROTO, 1, "not valid JSON" },
 		{ "too much",
 		  NULL,
 		  { .body = world.blob, .body_length = BLOB_LENGTH },
@@ -596,9 +596,11 @@ static void tokens_are_fetched_or_not(void)
 		{ "401 for the login", BOB, { .status = 401 }, -EACCES, 1, "user and password are refused" },
 		{ "403 for the login", BOB, { .status = 403 }, -EACCES, 1, "user and password are refused" },
 		{ "503", NULL, { .status = 503 }, -EAGAIN, 1, "HTTP status 503" },
+		{ "404", NULL, { .status = 404 }, -EPROTO, 1, "there is no token server at" },
+		{ "407", BOB, { .status = 407 }, -EACCES, 1, "HTTP status 407" },
 		{ "redirects",
 		  BOB,
-		  { .status = 307, .headers = "Location: http://127.0.0.1:1/latest/meta-data\r\n" },
+		  { .status = 307, .headers = "Location: /latest/meta-data\r\n" },
 		  -EPROTO,
 		  1,
 		  "answers with a redirect (HTTP status 307), which is not followed" },
@@ -626,6 +628,7 @@ static void tokens_are_fetched_or_not(void)
 		KC_CHECK_CONTAINS(log, "GET " TOKEN_PATH " ");
 		KC_CHECK_MESSAGE(!strcasestr(log, "authorization") == !rows[i].auth, "%s: %s", rows[i].name,
 				 log);
+		KC_CHECK(!strstr(log, "meta-data"));
 		KC_CHECK(!strstr(got.log, BOB)); /* the password is for the token server */
 		if (got.status < 0)
 			check_message(&got.err, rows[i].name);
