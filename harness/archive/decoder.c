@@ -116,8 +116,8 @@ static int inflate_some(struct kc_decoder *decoder, unsigned char *buffer, size_
 	return corrupt(decoder, gzip->msg ? gzip->msg : "corrupt gzip data", err);
 }
 
-static int decompress_some(struct kc_decoder *decoder, unsigned char *buffer, size_t size,
-			   size_t *ret_written, struct kc_error *err)
+static int decompress_some(struct kc_decoder *decoder, void *buffer, size_t size, size_t *ret_written,
+			   struct kc_error *err)
 {
 	ZSTD_inBuffer input = { .src = decoder->input,
 				.size = decoder->input_length,

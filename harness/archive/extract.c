@@ -181,17 +181,16 @@ static int take_mark(struct extraction *extraction, const char *name, struct kc_
 {
 	const char *slash = strrchr(name, '/'), *leaf = slash ? slash + 1 : name, *hidden = NULL;
 	char marked[PATH_MAX];
+	int parent = (int)(leaf - name); /* with its slash; place() has checked that the whole fits */
 
-	(void)snprintf(marked, sizeof(marked), "%.*s", (int)(leaf - name),
-		       name); /* place() has checked the length */
 	switch (kc_layer_mark_of(leaf, &hidden)) {
 	case KC_LAYER_NOT_MARK:
 		return 1;
 	case KC_LAYER_WHITEOUT:
-		strcpy(marked + (leaf - name), hidden);
+		(void)snprintf(marked, sizeof(marked), "%.*s%s", parent, name, hidden);
 		return kc_tree_put_whiteout(&extraction->writer, marked, err);
 	case KC_LAYER_OPAQUE:
-		marked[slash ? slash - name : 0] = '\0';
+		(void)snprintf(marked, sizeof(marked), "%.*s", parent ? parent - 1 : 0, name);
 		return kc_tree_put_opaque(&extraction->writer, marked, err);
 	case KC_LAYER_RESERVED:
 		return 0;

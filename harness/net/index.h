@@ -27,7 +27,8 @@
 struct kc_index_spec {
 	char name[KC_NAME_SIZE];	    /* normalised, PEP 503 */
 	char version[KC_VERSION_TEXT_SIZE]; /* as written; "" for the newest */
-	char sha256[KC_SHA256_HEX_SIZE];    /* of the one wheel that will do, for whatever machine it is; "" for any */
+	char sha256
+		[KC_SHA256_HEX_SIZE]; /* of the one wheel that will do, for whatever machine it is; "" for any */
 };
 
 /* Reads "NAME[==VERSION]", with or without "pypi:" before it. Errors are of kind KC_ERROR_USAGE. */

@@ -459,7 +459,7 @@ static void an_unknown_image_is_told_before_anything_else(void)
 	const char *words[] = { "run", "centos8", "--volume", "/nowhere", NULL };
 
 	run_and_check(words, KC_EXIT_NOT_RUN,
-		      "image `centos8`: there is no such image\nhint: images: centos7", NULL);
+		      "image `centos8`: there is no such image\nhint: images: almalinux8, ", NULL);
 }
 
 static void a_volume_that_is_not_there_is_told_before_the_image_is_built(void)

@@ -77,6 +77,12 @@ static void a_wrong_command_line_is_one_line_and_a_hint_on_standard_error(void)
 	} rows[] = {
 		{ { NULL }, "krunner-compat: a command is missing\nhint: see `krunner-compat help`\n" },
 		{ { "rnu" }, "krunner-compat: unknown command `rnu`\nhint: did you mean `run`?\n" },
+		{ { "images" }, "krunner-compat: images: pull|rm|prune [IMAGE...] is missing\n" },
+		{ { "images", "pul" }, "krunner-compat: images: `pul` is none of pull|rm|prune" },
+		{ { "images", "pull" }, "krunner-compat: images pull: IMAGE is missing\nhint: see" },
+		{ { "images", "rm" }, "krunner-compat: images rm: IMAGE is missing\nhint: see" },
+		{ { "images", "prune", "x" }, "krunner-compat: images prune: it takes no IMAGE\nhint: see" },
+		{ { "run", "a", "b" }, "krunner-compat: run: unexpected argument `b`\n" },
 		{ { "help", "rnu" }, "krunner-compat: unknown command `rnu`\nhint: did you mean `run`?\n" },
 		/* What is shown cannot steer the terminal. */
 		{ { "a\x1b]0;x\a\nb\xff" }, "b\\xff`\nhint: see `krunner-compat help`\n" },

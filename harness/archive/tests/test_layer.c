@@ -35,32 +35,49 @@ static const struct {
 	const char *expected; /* NULL: refused with `error` */
 	const char *error;
 } rows[] = {
-	{ "nothing hidden", { DIRECTORY("d/"), FILE_OF("d/x") }, "d d 0755\nd/x" X_LINE, NULL },
-	{ "a whiteout", { DIRECTORY("d/"), MARK("d/.wh.gone") }, "d d 0755\nd/gone w\n", NULL },
+	{ "nothing hidden",
+	  { DIRECTORY("d/"), FILE_OF("d/x") },
+	  "d d 0755\n"
+	  "d/x" X_LINE,
+	  NULL },
+	{ "a whiteout",
+	  { DIRECTORY("d/"), MARK("d/.wh.gone") },
+	  "d d 0755\n"
+	  "d/gone w\n",
+	  NULL },
 	{ "a whiteout at the top", { MARK(".wh.gone") }, "gone w\n", NULL },
 	{ "a whiteout in a directory that is not listed",
 	  { MARK("d/e/.wh.gone") },
-	  "d d 0755\nd/e d 0755\nd/e/gone w\n",
+	  "d d 0755\n"
+	  "d/e d 0755\n"
+	  "d/e/gone w\n",
 	  NULL },
 	{ "an opaque directory",
 	  { DIRECTORY("d/"), MARK("d/.wh..wh..opq"), FILE_OF("d/x") },
-	  "d d 0755\nd q\nd/x" X_LINE,
+	  "d d 0755\n"
+	  "d q\n"
+	  "d/x" X_LINE,
 	  NULL },
 	{ "the mark before its directory",
 	  { MARK("d/.wh..wh..opq"), DIRECTORY("d/") },
-	  "d d 0755\nd q\n",
+	  "d d 0755\n"
+	  "d q\n",
 	  NULL },
 	{ "an opaque root", { MARK(".wh..wh..opq"), FILE_OF("x") }, ". q\nx" X_LINE, NULL },
 	{ "marks said twice",
 	  { DIRECTORY("d/"), MARK("d/.wh.a"), MARK("d/.wh.a"), MARK("d/.wh..wh..opq"),
 	    MARK("d/.wh..wh..opq") },
-	  "d d 0755\nd q\nd/a w\n",
+	  "d d 0755\n"
+	  "d q\n"
+	  "d/a w\n",
 	  NULL },
 	{ "a file hidden and brought", { MARK(".wh.x"), FILE_OF("x") }, "x" X_LINE, NULL },
 	{ "a file brought and hidden", { FILE_OF("x"), MARK(".wh.x") }, "x" X_LINE, NULL },
 	{ "a directory hidden and brought",
 	  { MARK(".wh.d"), DIRECTORY("d/"), FILE_OF("d/x") },
-	  "d d 0755\nd q\nd/x" X_LINE,
+	  "d d 0755\n"
+	  "d q\n"
+	  "d/x" X_LINE,
 	  NULL },
 	{ "marks of aufs mean nothing",
 	  { MARK(".wh..wh.plnk"), MARK(".wh..wh.aufs"), FILE_OF("x") },

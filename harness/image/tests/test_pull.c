@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/embedded.h"
@@ -22,10 +23,7 @@
 #include "sys/time.h"
 #include "tests/kc_test.h"
 
-#define MISSING                                                                                              \
-	"docker-registry, umoci or skopeo is not installed, or there is no Alpine in ../shared/rootfs or "   \
-	"$KC_ROOTFS"
-#define ALPINE "alpine-minirootfs-3.17.10-x86_64.tar.gz"
+#define MISSING "docker-registry, umoci, skopeo or busybox-static is not installed"
 #define INNER_ID 2147400000u
 #define PATIENCE_MS 60000
 
@@ -35,16 +33,24 @@ static struct {
 	struct kc_seccomp_filter filter;
 	struct kc_store store;
 	char *kept_cache;
+	struct utsname machine;
 	bool is_missing;
 } world;
 
-/* A rootfs; a layer that hides files and directories, and puts files for directories and the other way round; one that is
- * opaque. $1: the tar of the rootfs; $2: the registry; $3: who is to own what umoci unpacked, or "". */
+/* A rootfs of busybox and files; a layer that hides some, and puts files for directories and the other way round; one that is
+ * opaque. $1: the registry; $2: who is to own what umoci unpacked, or "". */
 static const char making[] =
-	"set -e; command -v umoci >/dev/null && command -v skopeo >/dev/null && [ -r \"$1\" ] || exit 77\n"
+	"set -e; for t in umoci skopeo busybox; do command -v $t >/dev/null || exit 77; done\n"
 	"umoci init --layout layout; umoci new --image layout:t; umoci unpack --rootless --image layout:t "
 	"one\n"
-	"tar -C one/rootfs --no-same-owner -xzf \"$1\"; umoci repack --image layout:t one\n"
+	"cd one/rootfs; mkdir -p bin dev proc tmp etc/apk/keys etc/network/if-up.d media/cdrom srv usr/lib; "
+	"cp /bin/busybox bin/sh\n"
+	"for f in etc/apk/keys/one etc/motd etc/hostname etc/issue etc/network/interfaces usr/lib/a; do echo "
+	"$f >$f; done\n"
+	"for t in find sort cat readlink sha256sum wc grep; do ln -s sh bin/$t; done\n"
+	"ln usr/lib/a usr/lib/hard; mkdir lib; cp bin/sh lib/ld-musl-$(uname -m).so.1; printf "
+	"'\\0001.2.3\\000' >>lib/ld-musl-$(uname -m).so.1; chmod 755 bin/sh; cd ../..; umoci repack --image "
+	"layout:t one\n"
 	"umoci unpack --rootless --image layout:t two; cd two/rootfs\n"
 	"rm -r etc/apk etc/motd etc/hostname media\n"
 	"mkdir etc/hostname; echo in >etc/hostname/in; echo file >media; ln -s motd etc/link; echo new "
@@ -52,12 +58,14 @@ static const char making[] =
 	"rm -r srv; ln -s usr srv; cd ../..; umoci repack --image layout:t two\n"
 	"mkdir opaque; echo only >opaque/only\n"
 	"umoci insert --rootless --opaque --image layout:t opaque /etc/network\n"
-	"umoci unpack --rootless --image layout:t expected; [ ! \"$3\" ] || chown -R \"$3:$3\" "
+	"umoci unpack --rootless --image layout:t expected; [ ! \"$2\" ] || chown -R \"$2:$2\" "
 	"expected/rootfs\n"
 	"push() { skopeo --insecure-policy copy --dest-tls-verify=false \"$@\"; }\n"
-	"push oci:layout:t docker://$2/a/b:gzip\n"
-	"push --dest-compress-format zstd oci:layout:t docker://$2/a/b:zstd\n"
-	"push --format v2s2 oci:layout:t docker://$2/a/b:docker\n";
+	"push oci:layout:t docker://$1/a/b:gzip\n"
+	"umoci tag --image layout:t u; umoci insert --rootless --image layout:u opaque /moved\n"
+	"push oci:layout:t docker://$1/a/b:tag; push oci:layout:u docker://$1/a/b:later\n"
+	"push --dest-compress-format zstd oci:layout:t docker://$1/a/b:zstd\n"
+	"push --format v2s2 oci:layout:t docker://$1/a/b:docker\n";
 
 /* Everything that is in a root filesystem, but for what a sandbox puts there itself. */
 static const char listing[] =
@@ -68,11 +76,11 @@ static const char listing[] =
 	"else echo \"$f $(sha256sum <\"$f\")\"; fi; done </tmp/all >/tmp/list\n"
 	"wc -l </tmp/list; sha256sum </tmp/list; grep -E '^./(etc|media|srv)' /tmp/list\n";
 
-static int make_image(const char *alpine, struct kc_error *err)
+static int make_image(struct kc_error *err)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer output = KC_BUFFER_INIT(1 << 20);
 	char owner[16] = "";
-	const char *const argv[] = { "sh", "-c", making, "sh", alpine, world.server.host, owner, NULL };
+	const char *const argv[] = { "sh", "-c", making, "sh", world.server.host, owner, NULL };
 	const struct kc_process process = { .argv = argv,
 					    .directory = world.directory.path,
 					    .timeout_ms = PATIENCE_MS,
@@ -107,19 +115,18 @@ static int make_store(struct kc_error *err)
 
 static int setup(void)
 {
-	const char *rootfs = getenv("KC_ROOTFS");
-	char alpine[1024];
 	struct kc_error err = { 0 };
 	int status = kc_temporary_make(&world.directory, &err);
 
-	(void)snprintf(alpine, sizeof(alpine), "%s/" ALPINE,
-		       rootfs ? rootfs : KC_TEST_SOURCE_DIR "/../shared/rootfs");
+	if (uname(&world.machine) < 0)
+		return -1;
+
 	if (status == 0)
 		status = make_store(&err);
 	if (status == 0)
 		status = kc_registry_server_start(&world.server, world.directory.path, NULL, &err);
 	if (status == 0)
-		status = make_image(alpine, &err);
+		status = make_image(&err);
 	world.is_missing = status == -ENOENT;
 	if (status < 0 && !world.is_missing)
 		(void)fprintf(stderr, "%s\n", err.text);
@@ -164,13 +171,19 @@ static void list_layers(const struct kc_layers *layers, struct kc_buffer *text)
 	KC_CHECK_MESSAGE(outcome.end == KC_END_EXITED && outcome.status == 0, "%s", kc_buffer_string(text));
 }
 
+/* An architecture that the images are not for. */
+static const char *other(void)
+{
+	return strcmp(world.machine.machine, "aarch64") == 0 ? "x86_64" : "aarch64";
+}
+
 static int pull(const char *image, bool is_offline, struct kc_container *ret_container, struct kc_error *err)
 {
 	const struct kc_image_request request = { .is_offline = is_offline, .http = { .attempts = 1 } };
 	char text[256];
 
 	(void)snprintf(text, sizeof(text), "%s/%s", world.server.host, image);
-	return kc_pull(&world.store, &request, text, "x86_64", ret_container, err);
+	return kc_pull(&world.store, &request, text, world.machine.machine, ret_container, err);
 }
 
 static void the_tree_is_that_of_umoci(void)
@@ -222,6 +235,49 @@ static void what_was_pulled_needs_no_registry(void)
 	kc_layers_release(&again.layers);
 }
 
+/* A tag that is moved moves nothing here, until that is asked for. */
+static void a_moved_tag_is_followed_when_that_is_asked_for(void)
+{
+	const struct kc_image_request renewing = { .renew = true, .http = { .attempts = 1 } };
+	char from[128], to[128], text[128];
+	const char *const argv[] = { "skopeo",
+				     "--insecure-policy",
+				     "copy",
+				     "--dest-tls-verify=false",
+				     "--src-tls-verify=false",
+				     from,
+				     to,
+				     NULL };
+	KC_CLEANUP_BUFFER struct kc_buffer output = KC_BUFFER_INIT(1 << 20);
+	const struct kc_process process = {
+		.argv = argv, .timeout_ms = PATIENCE_MS, .output = &output, .errors = &output
+	};
+	struct kc_container first, again, renewed, later;
+	struct kc_error err = { 0 };
+	int exit_status = -1;
+
+	if (world.is_missing)
+		KC_SKIP(MISSING);
+	(void)snprintf(from, sizeof(from), "docker://%s/a/b:later", world.server.host);
+	(void)snprintf(to, sizeof(to), "docker://%s/a/b:tag", world.server.host);
+	(void)snprintf(text, sizeof(text), "%s/a/b:tag", world.server.host);
+	KC_REQUIRE_OK(pull("a/b:tag", false, &first, &err), err);
+	KC_CHECK_OK(kc_process_run(&process, &exit_status, &err), err);
+	KC_CHECK_MESSAGE(exit_status == 0, "%s", kc_buffer_string(&output));
+	KC_CHECK_OK(pull("a/b:tag", false, &again, &err), err);
+	KC_CHECK_STRING(again.digest, first.digest);
+	KC_CHECK_OK(kc_pull(&world.store, &renewing, text, world.machine.machine, &renewed, &err), err);
+	KC_CHECK_OK(pull("a/b:later", false, &later, &err), err);
+	KC_CHECK_STRING(renewed.digest, later.digest);
+	KC_CHECK(strcmp(renewed.digest, first.digest) != 0);
+	KC_CHECK(kc_layers_have_file(&renewed.layers, "/moved/only") &&
+		 !kc_layers_have_file(&first.layers, "/moved/only"));
+	kc_layers_release(&first.layers);
+	kc_layers_release(&again.layers);
+	kc_layers_release(&renewed.layers);
+	kc_layers_release(&later.layers);
+}
+
 /* Nothing of a download is left beside the layers. */
 static void downloads_are_removed(void)
 {
@@ -249,8 +305,9 @@ static void another_architecture_is_refused(void)
 	if (world.is_missing)
 		KC_SKIP(MISSING);
 	(void)snprintf(text, sizeof(text), "%s/a/b:gzip", world.server.host);
-	KC_CHECK_INT(kc_pull(&world.store, &request, text, "aarch64", &container, &err), -ENOTSUP);
-	KC_CHECK_CONTAINS(err.text, "it is for linux/x86_64, not for linux/aarch64");
+	KC_CHECK_INT(kc_pull(&world.store, &request, text, other(), &container, &err), -ENOTSUP);
+	KC_CHECK_CONTAINS(err.text, "it is for linux/");
+	KC_CHECK_CONTAINS(err.text, other());
 }
 
 static bool has_item(const struct kc_inventory *inventory, const char *start)
@@ -275,20 +332,19 @@ static void what_no_image_needs_can_be_removed(void)
 	KC_CLEANUP_INVENTORY struct kc_inventory items = { .items = NULL };
 	struct kc_container container;
 	struct kc_error err = { 0 };
-	char gzip[256], docker[256], zstd[256], path[PATH_MAX + 64];
+	static const char *const others[] = { "docker", "zstd", "tag", "later" };
+	char gzip[256], path[PATH_MAX + 64];
 	size_t count, layers;
 
 	if (world.is_missing)
 		KC_SKIP(MISSING);
 	(void)snprintf(gzip, sizeof(gzip), "oci:%s/a/b:gzip", world.server.host);
-	(void)snprintf(docker, sizeof(docker), "oci:%s/a/b:docker", world.server.host);
-	(void)snprintf(zstd, sizeof(zstd), "oci:%s/a/b:zstd", world.server.host);
 	KC_CHECK_OK(pull("a/b:docker", false, &container, &err), err);
 	kc_layers_release(&container.layers);
 	layers = count_layers();
-	KC_CHECK_OK(kc_inventory_of(&world.store, gzip, "x86_64", &items, &err), err);
+	KC_CHECK_OK(kc_inventory_of(&world.store, gzip, NULL, &items, &err), err);
 	KC_CHECK(has_item(&items, "trees/layer-") && has_item(&items, "images/registry-"));
-	KC_CHECK_INT(kc_inventory_of(&world.store, gzip, "aarch64", NULL, &err), -ENOENT);
+	KC_CHECK_INT(kc_inventory_of(&world.store, gzip, other(), NULL, &err), -ENOENT);
 	/* The other's layers stay. */
 	KC_CHECK_OK(kc_inventory_remove(&world.store, gzip, &count, &err), err);
 	KC_CHECK_INT(count, 1);
@@ -303,11 +359,14 @@ static void what_no_image_needs_can_be_removed(void)
 	KC_CHECK_OK(kc_inventory_prune(&world.store, &count, &err), err);
 	KC_CHECK_INT(count, 2);
 	KC_CHECK_INT(count_layers(), layers);
-	KC_CHECK_OK(kc_inventory_remove(&world.store, docker, &count, &err), err);
-	KC_CHECK_OK(kc_inventory_remove(&world.store, zstd, &count, &err), err);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(others); i++) {
+		(void)snprintf(path, sizeof(path), "oci:%s/a/b:%s", world.server.host, others[i]);
+		KC_CHECK_OK(kc_inventory_remove(&world.store, path, &count, &err), err);
+	}
 	KC_CHECK_INT(count_layers(), 0);
 }
 
 KC_TEST_SUITE_WITH(pull, KC_LABEL_SANDBOX, setup, teardown, KC_TEST(the_tree_is_that_of_umoci),
-		   KC_TEST(what_was_pulled_needs_no_registry), KC_TEST(downloads_are_removed),
+		   KC_TEST(what_was_pulled_needs_no_registry),
+		   KC_TEST(a_moved_tag_is_followed_when_that_is_asked_for), KC_TEST(downloads_are_removed),
 		   KC_TEST(another_architecture_is_refused), KC_TEST(what_no_image_needs_can_be_removed));
