@@ -5,6 +5,8 @@
 #include "run/case.h"
 
 extern const struct kc_case_table *const kc_case_tables[]; /* NULL-terminated */
+/* The one case of an image that cannot be had, in a run that has others. */
+extern const struct kc_case_table *const kc_case_tables_opening[];
 
 /* One per file of this folder. */
 extern const struct kc_case_table kc_cases_volume;

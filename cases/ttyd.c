@@ -235,7 +235,7 @@ static const struct kc_case cases[] = {
 	  .timeout_ms = 20000 },
 	{ KC_CASE("keepalive"),
 	  .what = "ttyd pings an answering client in time and keeps it, and hangs up a silent one in time",
-	  .run = keepalive, .timeout_ms = 60000 },
+	  .run = keepalive, .waits = true, .timeout_ms = 60000 },
 };
 
 const struct kc_case_table kc_cases_ttyd = {

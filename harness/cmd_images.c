@@ -93,9 +93,9 @@ static int check_usage(const struct kc_options *options, struct kc_error *err)
 {
 	bool is_prune = strcmp(options->operand, "prune") == 0;
 
-	if (is_prune && options->operand_count)
+	if (is_prune && options->operand_count > 1)
 		return usage(options->operand, "it takes no IMAGE", err);
-	if (!is_prune && !options->operand_count)
+	if (!is_prune && options->operand_count == 1)
 		return usage(options->operand, "IMAGE is missing", err);
 	return 0;
 }
@@ -107,7 +107,7 @@ static int obey(struct kc_store *store, const struct kc_options *options, struct
 
 	if (strcmp(options->operand, "prune") == 0)
 		return prune(store, err);
-	for (size_t i = 0; status == 0 && i < options->operand_count; i++)
+	for (size_t i = 1; status == 0 && i < options->operand_count; i++)
 		status = (is_pull ? pull : remove_image)(store, options, options->operands[i], err);
 	return status;
 }

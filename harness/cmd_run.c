@@ -28,20 +28,29 @@
 /* All that a run holds, from the opened inputs to the verdict. Zeroed, it holds nothing. */
 struct run {
 	const struct kc_options *options;
-	struct kc_image_reference image;
-
 	struct kc_inputs inputs;
-
 	struct kc_plan plan;
 	struct kc_scratch scratch;
-	struct kc_buffer reproduce;
 	struct kc_report *reports[MOST_REPORTS];
 	size_t report_count;
-	struct kc_report_case opening; /* what reports hold until the cases are known */
-	char opening_class[128];
+	struct opening *openings; /* what reports hold until the cases are known: one for each IMAGE */
+	struct kc_report_case *opening_cases;
+	struct kc_report_suite *opening_suites;
 	struct kc_report_run opening_run;
-	struct kc_report_run told; /* reports borrow it until they are closed */
+	struct suite *suites; /* one for each image; reports borrow all of this until they are closed */
+	struct kc_case_context *contexts;
+	struct kc_report_suite *told_suites;
+	struct kc_report_run told;
 	struct kc_tally tally;
+};
+
+struct opening {
+	struct kc_image_reference image;
+	char class_name[128];
+};
+
+struct suite {
+	struct kc_buffer reproduce;
 };
 
 static bool is_set(const char *variable)
@@ -68,7 +77,8 @@ static const char *architecture(const struct kc_options *options)
 static int open_inputs(struct run *run, struct kc_error *err)
 {
 	struct kc_waiting waiting = { .is_tty = is_terminal(), .quiet = run->options->quiet };
-	const struct kc_inputs_request request = { .image = run->options->operand,
+	const struct kc_inputs_request request = { .images = (const char *const *)run->options->operands,
+						   .image_count = run->options->operand_count,
 						   .volume = run->options->volume,
 						   .plan_only = run->options->list,
 						   .force = run->options->force,
@@ -84,7 +94,8 @@ static int open_inputs(struct run *run, struct kc_error *err)
 	return status;
 }
 
-static int make_plan(struct run *run, struct kc_error *err)
+/* Of one image: its cases, or the one that says why it has none. */
+static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 {
 	const struct kc_plan_list lists[] = { { .each = KC_EACH_PROMISED_IMPORT,
 						.items = run->inputs.promised.items,
@@ -92,15 +103,26 @@ static int make_plan(struct run *run, struct kc_error *err)
 					      { .each = KC_EACH_CPU_LEVEL,
 						.items = run->inputs.cpu_levels.items,
 						.count = run->inputs.cpu_levels.count } };
-	const struct kc_plan_request request = { .image = run->image.name,
-						 .tables = kc_case_tables,
+	const struct kc_inputs_image *image = &run->inputs.images[number];
+	const struct kc_plan_request request = { .suite = number,
+						 .image = image->name,
+						 .tables = image->failure.code ? kc_case_tables_opening
+									       : kc_case_tables,
 						 .lists = lists,
 						 .list_count = KC_ARRAY_LENGTH(lists),
 						 .has_wheel = run->inputs.has_wheel,
 						 .timeout_ms = run->options->timeout_ms,
 						 .is_emulated = kc_inputs_emulator(&run->inputs) != NULL };
-	int status = kc_plan_make(&run->plan, &request, err);
 
+	return kc_plan_add(&run->plan, &request, err);
+}
+
+static int make_plan(struct run *run, struct kc_error *err)
+{
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < run->inputs.image_count; i++)
+		status = add_to_plan(run, i, err);
 	if (status < 0)
 		return status;
 	return kc_plan_select(&run->plan, run->options->patterns, run->options->pattern_count, err);
@@ -124,12 +146,13 @@ static int print_plan(const struct run *run, struct kc_error *err)
 }
 
 /* What was asked for, or, where that was left to us, the very release that was taken. */
-static int make_reproduce(struct run *run, struct kc_error *err)
+static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 {
+	struct kc_buffer *reproduce = &run->suites[number].reproduce;
 	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
 	const struct kc_options *options = run->options;
 	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)];
-	const char *words[8] = { "krunner-compat", "run", options->operand, "--volume",
+	const char *words[8] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
 				 options->volume ? options->volume : release };
 	size_t count = 5;
 	int status = 0;
@@ -141,11 +164,11 @@ static int make_reproduce(struct run *run, struct kc_error *err)
 	if (options->force)
 		words[count++] = "--force";
 	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);
-	kc_buffer_init(&run->reproduce, LIST_LIMIT);
+	kc_buffer_init(reproduce, LIST_LIMIT);
 	for (size_t i = 0; status == 0 && i < count; i++) {
-		status = i ? kc_buffer_append_string(&run->reproduce, " ") : 0;
+		status = i ? kc_buffer_append_string(reproduce, " ") : 0;
 		if (status == 0)
-			status = kc_text_append_word(&run->reproduce, words[i]);
+			status = kc_text_append_word(reproduce, words[i]);
 	}
 	return status < 0 ? kc_error_errno(err, status, "write down the command line") : 0;
 }
@@ -183,27 +206,52 @@ static int open_reports(struct run *run, struct kc_error *err)
 	return status;
 }
 
+/* What cases are given and reports are told, for each image. */
+static int make_suites(struct run *run, struct kc_error *err)
+{
+	size_t count = run->inputs.image_count;
+	int status = 0;
+
+	run->suites = calloc(count + 1, sizeof(*run->suites));
+	run->contexts = calloc(count + 1, sizeof(*run->contexts));
+	run->told_suites = calloc(count + 1, sizeof(*run->told_suites));
+	if (!run->suites || !run->contexts || !run->told_suites)
+		return kc_error_errno(err, ENOMEM, "prepare the run");
+	for (size_t i = 0; status == 0 && i < count; i++) {
+		const struct kc_inputs_image *image = &run->inputs.images[i];
+
+		status = make_reproduce(run, i, err);
+		run->contexts[i] =
+			(struct kc_case_context){ .volume = &run->inputs.volume,
+						  .image = &image->image,
+						  .opening = image->failure.code ? &image->failure : NULL,
+						  .is_unreachable = image->is_unreachable,
+						  .policy = run->inputs.policy,
+						  .filter = &run->inputs.filter,
+						  .emulator = kc_inputs_emulator(&run->inputs),
+						  .keep = run->options->keep,
+						  .must_run = run->options->must_run };
+		run->told_suites[i] =
+			(struct kc_report_suite){ .name = image->name,
+						  .facts = image->facts,
+						  .fact_count = image->fact_count,
+						  .reproduce = kc_buffer_string(&run->suites[i].reproduce) };
+	}
+	return status;
+}
+
 static int run_plan(struct run *run, struct kc_error *err)
 {
-	const struct kc_case_context context = { .volume = &run->inputs.volume,
-						 .image = &run->inputs.image,
-						 .policy = run->inputs.policy,
-						 .filter = &run->inputs.filter,
-						 .emulator = kc_inputs_emulator(&run->inputs),
-						 .keep = run->options->keep,
-						 .must_run = run->options->must_run };
 	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,
 						.scratch = run->scratch.path,
-						.context = &context,
+						.context = run->contexts,
 						.reports = run->reports,
 						.report_count = run->report_count };
 
-	run->told = (struct kc_report_run){ .suite = run->image.name,
+	run->told = (struct kc_report_run){ .suites = run->told_suites,
+					    .suite_count = run->inputs.image_count,
 					    .cases = run->plan.cases,
-					    .case_count = run->plan.count,
-					    .facts = run->inputs.facts,
-					    .fact_count = run->inputs.fact_count,
-					    .reproduce = kc_buffer_string(&run->reproduce) };
+					    .case_count = run->plan.count };
 	return kc_scheduler_run(&scheduler, &run->plan, &run->told, &run->tally, err);
 }
 
@@ -234,7 +282,7 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
 	}
 	status = kc_inputs_probe(&run->inputs, err);
 	if (status == 0)
-		status = make_reproduce(run, err);
+		status = make_suites(run, err);
 	if (status == 0)
 		status = kc_scratch_make(&run->scratch, run->options->keep, err);
 	if (status < 0)
@@ -249,16 +297,26 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
  * printed. */
 static int tell_opening(struct run *run, struct kc_error *err)
 {
+	size_t count = run->options->operand_count;
 	int status = 0;
 
-	(void)snprintf(run->opening_class, sizeof(run->opening_class), "%s.run", run->image.name);
-	run->opening = (struct kc_report_case){ .classname = run->opening_class,
-						.name = "opening",
-						.what = "volume and image can be had",
-						.file = "harness/cmd_run.c" };
-	run->opening_run = (struct kc_report_run){
-		.suite = run->image.name, .cases = &run->opening, .case_count = 1, .reproduce = ""
-	};
+	for (size_t i = 0; i < count; i++) {
+		struct opening *opening = &run->openings[i];
+
+		(void)snprintf(opening->class_name, sizeof(opening->class_name), "%s.run",
+			       opening->image.name);
+		run->opening_cases[i] = (struct kc_report_case){ .suite = i,
+								 .classname = opening->class_name,
+								 .name = "opening",
+								 .what = "volume and image can be had",
+								 .file = "harness/cmd_run.c" };
+		run->opening_suites[i] =
+			(struct kc_report_suite){ .name = opening->image.name, .reproduce = "" };
+	}
+	run->opening_run = (struct kc_report_run){ .suites = run->opening_suites,
+						   .suite_count = count,
+						   .cases = run->opening_cases,
+						   .case_count = count };
 	for (size_t i = 1; status == 0 && i < run->report_count; i++)
 		status = run->reports[i]->ops->begin(run->reports[i], &run->opening_run, err);
 	return status;
@@ -273,17 +331,49 @@ static void tell_failure(const struct run *run, const struct kc_error *err)
 	for (size_t i = 1; i < run->report_count; i++) {
 		struct kc_report *report = run->reports[i];
 
-		report->ops->case_done(report, &run->opening, &result);
+		for (size_t j = 0; j < run->opening_run.case_count; j++)
+			report->ops->case_done(report, &run->opening_cases[j], &result);
 		if (report->ops->end(report, false, NULL) < 0)
 			continue; /* there is a failure to report already */
 	}
 	kc_result_release(&result);
 }
 
+static int name_twice(const struct run *run, size_t number, struct kc_error *err)
+{
+	for (size_t i = 0; i < number; i++)
+		if (strcmp(run->openings[i].image.name, run->openings[number].image.name) == 0) {
+			(void)kc_error_set(err, EINVAL, "run: two images are called %s",
+					   run->openings[i].image.name);
+			kc_error_hint(err, "name each once; a file is called by its own name: rename one");
+			err->kind = KC_ERROR_USAGE;
+			return -EINVAL;
+		}
+	return 0;
+}
+
+static int read_operands(struct run *run, struct kc_error *err)
+{
+	size_t count = run->options->operand_count;
+	int status = 0;
+
+	run->openings = calloc(count + 1, sizeof(*run->openings));
+	run->opening_cases = calloc(count + 1, sizeof(*run->opening_cases));
+	run->opening_suites = calloc(count + 1, sizeof(*run->opening_suites));
+	if (!run->openings || !run->opening_cases || !run->opening_suites)
+		return kc_error_errno(err, ENOMEM, "read the command line");
+	for (size_t i = 0; status == 0 && i < count; i++) {
+		status = kc_image_reference_parse(run->options->operands[i], &run->openings[i].image, err);
+		if (status == 0)
+			status = name_twice(run, i, err);
+	}
+	return status;
+}
+
 static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	bool told = false;
-	int status = kc_image_reference_parse(run->options->operand, &run->image, err);
+	int status = read_operands(run, err);
 
 	if (status == 0 && !run->options->list)
 		status = open_reports(run, err);
@@ -307,7 +397,14 @@ static int close_run(struct run *run, struct kc_error *err)
 	for (size_t i = 0; i < run->report_count; i++)
 		run->reports[i]->ops->close(run->reports[i]);
 	kc_plan_release(&run->plan);
-	kc_buffer_release(&run->reproduce);
+	for (size_t i = 0; run->suites && i < run->inputs.image_count; i++)
+		kc_buffer_release(&run->suites[i].reproduce);
+	free(run->suites);
+	free(run->contexts);
+	free(run->told_suites);
+	free(run->openings);
+	free(run->opening_cases);
+	free(run->opening_suites);
 	kc_inputs_release(&run->inputs);
 	return status;
 }

@@ -289,8 +289,8 @@ static int take_operand(struct kc_options *options, int count, char *words[], st
 		(void)kc_error_set(err, EINVAL, "%s: `%s` is none of %s", row->name, words[0], row->operand);
 	else {
 		options->operand = count ? words[0] : NULL;
-		options->operands = count ? words + 1 : NULL;
-		options->operand_count = count ? (size_t)count - 1 : 0;
+		options->operands = words;
+		options->operand_count = (size_t)count;
 		return 0;
 	}
 	advise(err, NULL, row->name);

@@ -40,7 +40,7 @@ enum kc_color { KC_COLOR_AUTO, KC_COLOR_ALWAYS, KC_COLOR_NEVER };
 struct kc_options {
 	enum kc_command command;
 	const char *operand;   /* IMAGE of run, images|cases of list, COMMAND of help; NULL if not given */
-	char *const *operands; /* what follows it: the IMAGEs of images */
+	char *const *operands; /* all of them, that one included: the IMAGEs of run */
 	size_t operand_count;
 	bool help; /* --help: nothing else counts */
 

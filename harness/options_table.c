@@ -13,10 +13,11 @@ static const char *const color_choices[] = { "auto", "always", "never", NULL };
 
 const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_RUN] = { .name = "run",
-			     .operand = "IMAGE",
-			     .help = "check a volume in a sandbox made from IMAGE",
+			     .operand = "IMAGE...",
+			     .help = "check a volume in a sandbox made from each IMAGE",
 			     .details =
-				     "IMAGE is a name that `list images` shows, tar:FILE (a root filesystem, "
+				     "IMAGE is `all` (those that the volume must pass on), or a name that "
+				     "`list images` shows, tar:FILE (a root filesystem, "
 				     "plain or compressed with gzip, xz or zstd), dir:DIRECTORY (an "
 				     "unpacked one), docker-archive:FILE[:NAME:TAG] (what `docker save` "
 				     "wrote) or "
@@ -110,7 +111,8 @@ const struct kc_option_row kc_option_rows[] = {
 	  .commands = RUN,
 	  FIELD(jobs),
 	  .maximum = 256,
-	  .help = "run up to N cases at once; without it one more than there are CPUs" },
+	  .help = "run up to N cases at once, those that only wait beside them; without it as many as there "
+		  "are CPUs" },
 	{ .name = "keep",
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,

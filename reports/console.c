@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/matrix.h"
 #include "reports/text.h"
 #include "sys/fd.h"
 #include "sys/time.h"
@@ -21,14 +22,6 @@ enum {
 };
 
 #define ERASE_LINE "\r\033[K"
-
-static const struct {
-	const char *label;
-	const char *colour;
-} verdicts[] = { [KC_BROKEN] = { "BROKEN", "33" },
-		 [KC_PASS] = { "PASS", "32" },
-		 [KC_FAIL] = { "FAIL", "31" },
-		 [KC_SKIP] = { "SKIP", "36" } };
 
 enum state { WAITING, RUNNING, DONE };
 
@@ -97,9 +90,10 @@ static void say_identity(struct console *console, const struct kc_report_case *t
 static void say_verdict(struct console *console, enum kc_verdict verdict)
 {
 	if (console->options.colour)
-		say(console, "\033[%sm%s\033[0m", verdicts[verdict].colour, verdicts[verdict].label);
+		say(console, "\033[%sm%s\033[0m", kc_verdict_styles[verdict].colour,
+		    kc_verdict_styles[verdict].label);
 	else
-		say(console, "%s", verdicts[verdict].label);
+		say(console, "%s", kc_verdict_styles[verdict].label);
 }
 
 static void flush(struct console *console)
@@ -146,17 +140,42 @@ static void draw_progress(struct console *console)
 	console->drawn_ms = now_ms(console);
 }
 
-static void say_facts(struct console *console)
+/* What the first suite has said already. */
+static bool is_said(const struct kc_report_run *run, const struct kc_property *fact)
 {
-	say_line(console, console->run->suite);
-	say(console, ": %zu case%s\n", console->run->case_count, console->run->case_count == 1 ? "" : "s");
-	for (size_t i = 0; i < console->run->fact_count; i++) {
+	for (size_t i = 0; i < run->suites[0].fact_count; i++) {
+		const struct kc_property *said = &run->suites[0].facts[i];
+
+		if (strcmp(said->name, fact->name) == 0 && strcmp(said->value, fact->value) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void say_suite(struct console *console, size_t number)
+{
+	const struct kc_report_suite *suite = &console->run->suites[number];
+	size_t cases = 0;
+
+	for (size_t i = 0; i < console->run->case_count; i++)
+		cases += console->run->cases[i].suite == number;
+	say_line(console, suite->name);
+	say(console, ": %zu case%s\n", cases, cases == 1 ? "" : "s");
+	for (size_t i = 0; i < suite->fact_count; i++) {
+		if (number && is_said(console->run, &suite->facts[i]))
+			continue;
 		say(console, "  ");
-		say_line(console, console->run->facts[i].name);
+		say_line(console, suite->facts[i].name);
 		say(console, ": ");
-		say_line(console, console->run->facts[i].value);
+		say_line(console, suite->facts[i].value);
 		say(console, "\n");
 	}
+}
+
+static void say_facts(struct console *console)
+{
+	for (size_t i = 0; i < console->run->suite_count; i++)
+		say_suite(console, i);
 }
 
 static void free_slots(struct console *console)
@@ -349,13 +368,13 @@ static void say_reproduce(struct console *console, const struct kc_report_case *
 {
 	KC_CLEANUP_BUFFER struct kc_buffer identity = KC_BUFFER_INIT(4096);
 	KC_CLEANUP_BUFFER struct kc_buffer word = KC_BUFFER_INIT(32768);
+	const char *reproduce = console->run->suites[testcase->suite].reproduce;
 
-	if (!console->run->reproduce ||
-	    kc_buffer_printf(&identity, "%s.%s", testcase->classname, testcase->name) < 0 ||
+	if (!reproduce || kc_buffer_printf(&identity, "%s.%s", testcase->classname, testcase->name) < 0 ||
 	    kc_text_append_word(&word, identity.data) < 0)
 		return;
 	say(console, "  reproduce ");
-	say_line(console, console->run->reproduce);
+	say_line(console, reproduce);
 	say(console, " -k ");
 	say_line(console, word.data);
 	say(console, "\n");
@@ -427,9 +446,30 @@ static void settle_missing(struct console *console)
 					 "not run: the run ended before this case reported a result");
 }
 
+/* Of several images: which case ended how on which. */
+static void say_matrix(struct console *console)
+{
+	const struct kc_matrix_options options = { .width = console->options.width ? console->options.width
+										   : 80,
+						   .colour = console->options.colour,
+						   .verbose = console->options.verbose,
+						   .text_flags = text_flags(console) };
+	enum kc_verdict *ends;
+
+	if (console->run->suite_count < 2)
+		return;
+	ends = calloc(console->run->case_count + 1, sizeof(*ends));
+	for (size_t i = 0; ends && i < console->run->case_count; i++)
+		ends[i] = console->slots[i].result.verdict;
+	if (ends)
+		lost_silently(kc_matrix_append(&console->out, console->run, ends, &options));
+	free(ends);
+	flush(console);
+}
+
 static void say_summary(struct console *console, bool complete)
 {
-	size_t counts[KC_ARRAY_LENGTH(verdicts)] = { 0 };
+	size_t counts[KC_SKIP + 1] = { 0 };
 	int64_t elapsed = now_ms(console) - console->started_ms;
 
 	for (size_t i = 0; i < console->run->case_count; i++)
@@ -453,6 +493,7 @@ static int console_end(struct kc_report *report, bool complete, struct kc_error 
 	settle_missing(console);
 	say_causes(console, KC_FAIL);
 	say_causes(console, KC_BROKEN);
+	say_matrix(console);
 	say_summary(console, complete);
 	flush(console);
 	return 0;

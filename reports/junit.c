@@ -20,7 +20,7 @@ enum {
 	TEXT_LIMIT = 8 * STREAM_CAP
 };
 
-/* A case of the current suite: its element, unlinked until the suite is written in the order of the plan. */
+/* A case of the current run: its element, unlinked until the suite is written in the order of the plan. */
 struct slot {
 	const struct kc_report_case *testcase;
 	xmlNode *element;
@@ -40,13 +40,13 @@ struct junit {
 	char hostname[256];
 	xmlDoc *document;
 	xmlHashTable *identities; /* (classname, name), over all suites of the file */
-	struct counters total;	  /* of the suites that have ended */
+	struct counters total;	  /* of the runs that have ended */
 	bool begun;
 
 	const struct kc_report_run *run;
-	time_t begun_s; /* of the current suite, for its timestamp */
+	time_t begun_s; /* of the current run, for its suites' timestamp */
 	struct slot *slots;
-	struct kc_error failure; /* the first of the current suite: case_done cannot return one */
+	struct kc_error failure; /* the first of the current run: case_done cannot return one */
 };
 
 /* libxml2's own BAD_CAST drops the const. */
@@ -263,10 +263,10 @@ static void set_counters(struct junit *junit, xmlNode *element, const struct cou
 }
 
 /* An error that belongs to no case: a report without it would be green. */
-static void add_synthetic(struct junit *junit, xmlNode *suite, struct counters *counters, const char *name,
-			  const char *message)
+static void add_synthetic(struct junit *junit, xmlNode *element, const struct kc_report_suite *suite,
+			  struct counters *counters, const char *name, const char *message)
 {
-	const struct kc_report_case testcase = { .classname = junit->run->suite,
+	const struct kc_report_case testcase = { .classname = suite->name,
 						 .name = name,
 						 .what = "every selected case reports a result",
 						 .file = __FILE__,
@@ -275,7 +275,7 @@ static void add_synthetic(struct junit *junit, xmlNode *suite, struct counters *
 
 	kc_result_init(&result);
 	kc_result_broken(&result, "%s", message);
-	fill_testcase(junit, add_element(junit, suite, "testcase"), &testcase, &result);
+	fill_testcase(junit, add_element(junit, element, "testcase"), &testcase, &result);
 	kc_result_release(&result);
 	count(counters, KC_BROKEN, 0);
 }
@@ -291,28 +291,41 @@ static void set_timestamp(struct junit *junit, xmlNode *suite)
 	set_attribute(junit, suite, "timestamp", text);
 }
 
-static xmlNode *build_suite(struct junit *junit, bool complete, struct counters *ret_counters)
+static void build_suite(struct junit *junit, size_t number, bool complete, struct counters *total)
 {
-	xmlNode *suite = add_element(junit, xmlDocGetRootElement(junit->document), "testsuite");
+	const struct kc_report_run *run = junit->run;
+	const struct kc_report_suite *suite = &run->suites[number];
+	struct counters counters = { 0 };
+	xmlNode *element = add_element(junit, xmlDocGetRootElement(junit->document), "testsuite");
 
-	*ret_counters = (struct counters){ 0 };
-	set_attribute(junit, suite, "name", junit->run->suite);
-	set_timestamp(junit, suite);
-	set_attribute(junit, suite, "hostname", junit->hostname);
-	add_properties(junit, suite, junit->run->facts, junit->run->fact_count);
-	for (size_t i = 0; i < junit->run->case_count; i++) {
+	set_attribute(junit, element, "name", suite->name);
+	set_timestamp(junit, element);
+	set_attribute(junit, element, "hostname", junit->hostname);
+	add_properties(junit, element, suite->facts, suite->fact_count);
+	for (size_t i = 0; i < run->case_count; i++) {
 		struct slot *slot = &junit->slots[i];
 
-		count(ret_counters, slot->verdict, slot->duration_ms);
-		if (suite && slot->element)
-			(void)xmlAddChild(suite, slot->element); /* cannot fail for an element */
+		if (run->cases[i].suite != number)
+			continue;
+		count(&counters, slot->verdict, slot->duration_ms);
+		if (element && slot->element)
+			(void)xmlAddChild(element, slot->element); /* cannot fail for an element */
 	}
-	if (junit->run->case_count == 0)
-		add_synthetic(junit, suite, ret_counters, "selection", "no case was selected");
-	else if (!complete && ret_counters->errors == 0)
-		add_synthetic(junit, suite, ret_counters, "completeness", "the run was cut short");
-	set_counters(junit, suite, ret_counters);
-	return suite;
+	if (run->case_count == 0)
+		add_synthetic(junit, element, suite, &counters, "selection", "no case was selected");
+	else if (!complete && counters.errors == 0)
+		add_synthetic(junit, element, suite, &counters, "completeness", "the run was cut short");
+	set_counters(junit, element, &counters);
+	add_counters(total, &counters);
+}
+
+/* A suite of which no case was selected, while others have some, is not written. */
+static bool has_cases(const struct kc_report_run *run, size_t number)
+{
+	for (size_t i = 0; i < run->case_count; i++)
+		if (run->cases[i].suite == number)
+			return true;
+	return run->case_count == 0;
 }
 
 static int write_document(struct junit *junit, const struct counters *current, struct kc_error *err)
@@ -336,27 +349,40 @@ static int write_document(struct junit *junit, const struct counters *current, s
 	return status;
 }
 
-/* Writes the document with the suite as it stands. The suite stays in the document only at the end of its
- * run; before that its testcases go back to their slots. */
-static int write_suite(struct junit *junit, bool complete, bool keep, struct kc_error *err)
+/* Takes the suites out of the document again; their testcases go back to their slots. */
+static void take_back(struct junit *junit, xmlNode *before)
 {
-	struct counters counters;
-	xmlNode *suite = build_suite(junit, complete, &counters);
-	int status = write_document(junit, &counters, err);
+	xmlNode *root = xmlDocGetRootElement(junit->document);
 
-	if (keep) {
-		for (size_t i = 0; i < junit->run->case_count; i++)
-			junit->slots[i].element = NULL;
-		add_counters(&junit->total, &counters);
-		return status;
-	}
 	for (size_t i = 0; i < junit->run->case_count; i++)
 		if (junit->slots[i].element)
 			xmlUnlinkNode(junit->slots[i].element);
-	if (suite) {
+	while (root->last && root->last != before) {
+		xmlNode *suite = root->last;
+
 		xmlUnlinkNode(suite);
 		xmlFreeNode(suite);
 	}
+}
+
+/* Writes the document with the suites as they stand. They stay in the document only at the end of their run. */
+static int write_suites(struct junit *junit, bool complete, bool keep, struct kc_error *err)
+{
+	xmlNode *before = xmlDocGetRootElement(junit->document)->last;
+	struct counters counters = { 0 };
+	int status;
+
+	for (size_t i = 0; i < junit->run->suite_count; i++)
+		if (has_cases(junit->run, i))
+			build_suite(junit, i, complete, &counters);
+	status = write_document(junit, &counters, err);
+	if (!keep) {
+		take_back(junit, before);
+		return status;
+	}
+	for (size_t i = 0; i < junit->run->case_count; i++)
+		junit->slots[i].element = NULL;
+	add_counters(&junit->total, &counters);
 	return status;
 }
 
@@ -372,15 +398,23 @@ static int check_earlier(const char *path, struct kc_error *err)
 	return 0;
 }
 
+/* As the file will show it: two names may only differ in what no reader would see. */
+static int show_identity(const struct kc_report_case *testcase, struct kc_buffer *classname,
+			 struct kc_buffer *name)
+{
+	int status =
+		kc_text_append(classname, testcase->classname, strlen(testcase->classname), KC_TEXT_LINE);
+
+	return status < 0 ? status
+			  : kc_text_append(name, testcase->name, strlen(testcase->name), KC_TEXT_LINE);
+}
+
 static int add_identity(struct junit *junit, struct slot *slot, struct kc_error *err)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer classname = KC_BUFFER_INIT(TEXT_LIMIT);
 	KC_CLEANUP_BUFFER struct kc_buffer name = KC_BUFFER_INIT(TEXT_LIMIT);
-	const struct kc_report_case *testcase = slot->testcase;
 
-	/* As the file will show them: two names may only differ in what no reader would see. */
-	if (kc_text_append(&classname, testcase->classname, strlen(testcase->classname), KC_TEXT_LINE) < 0 ||
-	    kc_text_append(&name, testcase->name, strlen(testcase->name), KC_TEXT_LINE) < 0)
+	if (show_identity(slot->testcase, &classname, &name) < 0)
 		return kc_error_errno(err, ENOMEM, "write `%s`", junit->options.path);
 	if (xmlHashLookup2(junit->identities, xml(kc_buffer_string(&classname)),
 			   xml(kc_buffer_string(&name))))
@@ -392,6 +426,20 @@ static int add_identity(struct junit *junit, struct slot *slot, struct kc_error 
 			     xml(kc_buffer_string(&name)), junit) < 0)
 		return kc_error_errno(err, ENOMEM, "write `%s`", junit->options.path);
 	return 0;
+}
+
+/* Of a run whose place another one takes. */
+static void drop_identities(struct junit *junit)
+{
+	for (size_t i = 0; junit->slots && i < junit->run->case_count; i++) {
+		KC_CLEANUP_BUFFER struct kc_buffer classname = KC_BUFFER_INIT(TEXT_LIMIT);
+		KC_CLEANUP_BUFFER struct kc_buffer name = KC_BUFFER_INIT(TEXT_LIMIT);
+
+		if (show_identity(&junit->run->cases[i], &classname, &name) < 0 ||
+		    xmlHashRemoveEntry2(junit->identities, xml(kc_buffer_string(&classname)),
+					xml(kc_buffer_string(&name)), NULL) < 0)
+			note_failure(junit, ENOMEM, "build the report");
+	}
 }
 
 static void free_slots(struct junit *junit)
@@ -436,15 +484,17 @@ static int junit_begin(struct kc_report *report, const struct kc_report_run *run
 
 	if (status < 0)
 		return status;
-	if (junit->run)
+	kc_error_clear(&junit->failure);
+	if (junit->run) {
+		drop_identities(junit);
 		free_slots(junit);
+	}
 	junit->begun = true;
 	junit->run = run;
 	junit->begun_s = junit->options.now_s ? (time_t)junit->options.now_s : time(NULL);
-	kc_error_clear(&junit->failure);
 	status = make_slots(junit, err);
 	if (status == 0)
-		status = write_suite(junit, false, false, err);
+		status = write_suites(junit, false, false, err);
 	if (status < 0)
 		free_slots(junit);
 	/* Replaced in one step there is a file at any moment; where that fails, none is better than an earlier run's. */
@@ -478,7 +528,7 @@ static void junit_case_done(struct kc_report *report, const struct kc_report_cas
 static int junit_end(struct kc_report *report, bool complete, struct kc_error *err)
 {
 	struct junit *junit = (struct junit *)report;
-	int status = write_suite(junit, complete, true, err);
+	int status = write_suites(junit, complete, true, err);
 
 	free_slots(junit);
 	return status;

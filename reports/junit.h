@@ -12,7 +12,7 @@
  * first line of the text, and the text ends in ` FILE:LINE: cause`; whatever a program prints, the document
  * is well-formed. Planned cases that were not done are errors, and an empty selection is one.
  *
- * begin and end may be called again for another suite of the same file.
+ * A run has one testsuite for each of its suites. begin and end may be called again for another run of the same file.
  */
 #ifndef KC_REPORTS_JUNIT_H
 #define KC_REPORTS_JUNIT_H

@@ -4,7 +4,7 @@
  *
  * Life cycle of a report: 1. its own constructor (console.h, junit.h)  2. kc_report_begin
  * 3. kc_report_case_started, kc_report_tick, kc_report_case_done in any interleaving of cases
- * 4. kc_report_end; 2 to 4 may be repeated for another suite  5. kc_report_close (idempotent). A second begin
+ * 4. kc_report_end; 2 to 4 may be repeated for another run  5. kc_report_close (idempotent). A second begin
  * without an end takes the place of the first: what a run says of itself until its cases are known.
  * Strings are borrowed for the whole life of the report: the plan and the facts outlive it. A case is named
  * by its address in `run->cases`. A result is borrowed for the call.
@@ -22,6 +22,7 @@
 
 /* A case as reports know it. */
 struct kc_report_case {
+	size_t suite;	       /* its number in the run's list */
 	const char *classname; /* "centos7.imports" */
 	const char *name;      /* "zmq" */
 	const char *what;      /* the sentence that says what is checked */
@@ -30,16 +31,21 @@ struct kc_report_case {
 	int64_t timeout_ms;
 };
 
-/* What is tested: one testsuite. */
-struct kc_report_run {
-	const char *suite; /* "centos7" */
-	const struct kc_report_case *cases;
-	size_t case_count; /* planned */
+/* What is tested together: one image. */
+struct kc_report_suite {
+	const char *name; /* "centos7"; its cases' class names begin with it */
 	const struct kc_property
 		*facts; /* volume and image digests, fidelity, kernel, time mode, versions, ... */
 	size_t fact_count;
 	const char
 		*reproduce; /* "krunner-compat run centos7 --volume ...": a case's own command appends -k */
+};
+
+struct kc_report_run {
+	const struct kc_report_suite *suites; /* at least one */
+	size_t suite_count;
+	const struct kc_report_case *cases; /* of all suites, planned */
+	size_t case_count;
 };
 
 struct kc_report;

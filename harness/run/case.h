@@ -39,6 +39,7 @@ struct kc_case {
 	int64_t timeout_ms;
 	enum kc_case_each each;
 	enum kc_case_phase phase;
+	bool waits; /* nearly all of its time: it starts early, and takes none of the places of those that work */
 	bool of_wheel; /* about the wheel around the volume: there is no such case for a volume without one */
 	const char *const *argv; /* data for `run` */
 	const char *const *environment;

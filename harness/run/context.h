@@ -15,6 +15,7 @@
 #include "run/case.h"
 
 struct kc_emulator;
+struct kc_error;
 struct kc_image;
 struct kc_policy;
 struct kc_seccomp_filter;
@@ -22,8 +23,11 @@ struct kc_volume;
 
 struct kc_case_context {
 	/* Of the whole run. */
-	const struct kc_volume *volume;		/* unpacked and verified */
-	const struct kc_image *image;		/* its root filesystem and what is declared about it */
+	const struct kc_volume *volume; /* unpacked and verified */
+	const struct kc_image *image;	/* its root filesystem and what is declared about it */
+	const struct kc_error
+		*opening;    /* why there is no image: only cases/opening.c has cases then; else NULL */
+	bool is_unreachable; /* and that is the network's affair */
 	const struct kc_policy *policy;		/* of compat/, chosen for this volume and image */
 	const struct kc_seccomp_filter *filter; /* of every sandbox */
 	const struct kc_emulator *emulator;	/* of every sandbox; NULL: programs run on the CPU itself */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -107,16 +108,45 @@ const struct kc_emulator *kc_inputs_emulator(const struct kc_inputs *inputs)
 	return inputs->emulator.is_open ? &inputs->emulator : NULL;
 }
 
+/* What the images have in common; NULL: nothing. */
+static const char *common_libc(const struct kc_inputs *inputs)
+{
+	const char *common = NULL;
+
+	for (size_t i = 0; i < inputs->image_count; i++) {
+		const char *family = inputs->images[i].libc_family;
+
+		if (*family && common && strcmp(family, common) != 0)
+			return NULL;
+		common = *family ? family : common;
+	}
+	return common;
+}
+
 static int no_package(const struct kc_inputs *inputs, struct kc_error *err)
 {
-	return kc_error_set(err, ENOENT, "image %s: no package is known for %s", inputs->image_name,
-			    inputs->libc_family);
+	const char *family = common_libc(inputs);
+	int status = family ? kc_error_set(err, ENOENT, "image %s: no package is known for %s",
+					   inputs->images[0].name, family)
+			    : kc_error_set(err, EINVAL,
+					   "the images have different C libraries: no volume fits them all");
+
+	if (!family)
+		kc_error_hint(err, "name the volume with --volume, or run them one by one");
+	return status;
+}
+
+static const struct package *find_common_package(const struct kc_inputs *inputs)
+{
+	const char *family = common_libc(inputs);
+
+	return family ? find_package(family) : NULL;
 }
 
 static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
 		       struct kc_error *err)
 {
-	const struct package *package = find_package(inputs->libc_family);
+	const struct package *package = find_common_package(inputs);
 	const char *volume = request->volume;
 	char path[PATH_MAX];
 	int status;
@@ -145,51 +175,70 @@ static int refuse_volume(const struct kc_volume *volume, int errno_value, const 
 
 /* A volume asks for the loader of its own C library and architecture, by an absolute path: elsewhere it cannot even start, and
  * that is nobody's failure. */
-static int check_pairing(const struct kc_inputs *inputs, bool force, struct kc_error *err)
+static int check_volume(const struct kc_inputs *inputs, struct kc_error *err)
 {
 	const struct kc_volume *volume = &inputs->volume;
-	const char *wanted = kc_policy_libc(inputs->policy, volume->distro);
-	char why[256], hint[160];
+	char why[256];
 
 	if (!volume->distro[0])
 		return refuse_volume(volume, EINVAL, "its name does not say which distribution it is of",
 				     "name it as upstream does: krunner-env.DISTRO.ARCH.tar.xz (a directory: "
 				     "krunner-env.DISTRO.ARCH)",
 				     err);
-	if (!wanted) {
-		(void)snprintf(why, sizeof(why), "distribution \"%s\" is not known here", volume->distro);
-		return refuse_volume(volume, ENOENT, why, "compat/policy.json names those that are", err);
-	}
-	if (force)
+	if (kc_policy_libc(inputs->policy, volume->distro))
 		return 0;
-	if (strcmp(wanted, inputs->libc_family) != 0) {
-		(void)snprintf(why, sizeof(why),
-			       "%s volumes need the loader of %s, which image %s (%s) has not",
-			       volume->distro, wanted, inputs->image_name, inputs->libc_family);
-		return refuse_volume(
-			volume, EXDEV, why,
-			"`krunner-compat list images` shows the C library of each; --force runs it anyway",
-			err);
-	}
-	if (*volume->arch && strcmp(volume->arch, inputs->architecture) != 0) {
-		(void)snprintf(why, sizeof(why), "it is built for %s, and what was asked for is %s",
-			       volume->arch, inputs->architecture);
-		(void)snprintf(hint, sizeof(hint), "add `--arch %s`", volume->arch);
-		return refuse_volume(volume, EXDEV, why, hint, err);
-	}
-	return 0;
+	(void)snprintf(why, sizeof(why), "distribution \"%s\" is not known here", volume->distro);
+	return refuse_volume(volume, ENOENT, why, "compat/policy.json names those that are", err);
+}
+
+static int check_architecture(const struct kc_inputs *inputs, struct kc_error *err)
+{
+	const struct kc_volume *volume = &inputs->volume;
+	char why[256], hint[160];
+
+	if (!*volume->arch || strcmp(volume->arch, inputs->architecture) == 0)
+		return 0;
+	(void)snprintf(why, sizeof(why), "it is built for %s, and what was asked for is %s", volume->arch,
+		       inputs->architecture);
+	(void)snprintf(hint, sizeof(hint), "add `--arch %s`", volume->arch);
+	return refuse_volume(volume, EXDEV, why, hint, err);
+}
+
+static int check_libc(const struct kc_inputs *inputs, const struct kc_inputs_image *image,
+		      struct kc_error *err)
+{
+	const char *wanted = kc_policy_libc(inputs->policy, inputs->volume.distro);
+	char why[256];
+
+	if (!*image->libc_family || strcmp(wanted, image->libc_family) == 0)
+		return 0;
+	(void)snprintf(why, sizeof(why), "%s volumes need the loader of %s, which image %s (%s) has not",
+		       inputs->volume.distro, wanted, image->name, image->libc_family);
+	return refuse_volume(
+		&inputs->volume, EXDEV, why,
+		"`krunner-compat list images` shows the C library of each; --force runs it anyway", err);
+}
+
+static int check_pairing(const struct kc_inputs *inputs, bool force, struct kc_error *err)
+{
+	int status = check_volume(inputs, err);
+
+	for (size_t i = 0; status == 0 && !force && i < inputs->image_count; i++)
+		status = check_libc(inputs, &inputs->images[i], err);
+	return status < 0 || force ? status : check_architecture(inputs, err);
 }
 
 /* A fact that cannot be kept is missed where it is used: `facts` fills up only by a mistake of ours. */
-static int add_fact(struct kc_inputs *inputs, struct kc_error *err, const char *name, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-static int add_fact(struct kc_inputs *inputs, struct kc_error *err, const char *name, const char *format, ...)
+static int add_fact(struct kc_inputs_image *image, struct kc_error *err, const char *name, const char *format,
+		    ...) __attribute__((format(printf, 4, 5)));
+static int add_fact(struct kc_inputs_image *image, struct kc_error *err, const char *name, const char *format,
+		    ...)
 {
-	struct kc_property *fact = &inputs->facts[inputs->fact_count];
+	struct kc_property *fact = &image->facts[image->fact_count];
 	va_list arguments;
 	int length;
 
-	if (inputs->fact_count == KC_INPUTS_FACTS)
+	if (image->fact_count == KC_INPUTS_FACTS)
 		return kc_error_set(err, E2BIG, "more than %d facts about a run", KC_INPUTS_FACTS);
 	fact->name = strdup(name);
 	va_start(arguments, format);
@@ -197,14 +246,14 @@ static int add_fact(struct kc_inputs *inputs, struct kc_error *err, const char *
 	va_end(arguments);
 	if (length < 0)
 		fact->value = NULL;
-	inputs->fact_count++;
+	image->fact_count++;
 	return fact->name && fact->value ? 0 : kc_error_errno(err, ENOMEM, "note the facts of a run");
 }
 
-static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
+static int gather_facts(const struct kc_inputs *inputs, struct kc_inputs_image *asked, struct kc_error *err)
 {
 	const struct kc_volume *volume = &inputs->volume;
-	const struct kc_image *image = &inputs->image;
+	const struct kc_image *image = &asked->image;
 	struct utsname kernel;
 	const struct {
 		const char *name, *value;
@@ -217,12 +266,12 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 		{ "volume.package", volume->wheel.package },
 		{ "volume.package-version", volume->wheel.version },
 		{ "volume.version", volume->wheel.volume_version },
-		{ "image", image->name },
+		{ "image", asked->name },
 		{ "image.digest", image->digest },
-		{ "image.fidelity", image->fidelity },
-		{ "image.architecture", image->architecture },
-		{ "image.libc", image->libc_family },
-		{ "image.libc-version", image->libc_version },
+		{ "image.fidelity", image->fidelity ? image->fidelity : "" },
+		{ "image.architecture", image->architecture ? image->architecture : "" },
+		{ "image.libc", image->libc_family ? image->libc_family : "" },
+		{ "image.libc-version", image->libc_version ? image->libc_version : "" },
 		{ "kernel", kernel.release },
 		{ "emulator", inputs->emulator.version },
 		{ "user", geteuid() == 0 ? "root" : "unprivileged" },
@@ -234,7 +283,7 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 	if (uname(&kernel) < 0)
 		return kc_error_errno(err, errno, "ask for the kernel's release");
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(facts); i++) {
-		int status = *facts[i].value ? add_fact(inputs, err, facts[i].name, "%s", facts[i].value) : 0;
+		int status = *facts[i].value ? add_fact(asked, err, facts[i].name, "%s", facts[i].value) : 0;
 
 		if (status < 0)
 			return status;
@@ -245,77 +294,194 @@ static int gather_facts(struct kc_inputs *inputs, struct kc_error *err)
 int kc_inputs_probe(struct kc_inputs *inputs, struct kc_error *err)
 {
 	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = kc_sandbox_new();
+	const struct kc_image *image = NULL;
 	struct kc_sandbox_outcome outcome;
 	int status;
 
+	for (size_t i = 0; !image && i < inputs->image_count; i++)
+		image = inputs->images[i].failure.code ? NULL : &inputs->images[i].image;
+	if (!image)
+		return 0;
 	if (!sandbox)
 		return kc_error_errno(err, ENOMEM, "make a sandbox");
 	kc_sandbox_set_inner_id(sandbox, KC_STORE_SANDBOX_ID);
-	for (size_t i = 0; i < inputs->image.layers.count; i++)
-		kc_sandbox_add_layer(sandbox, inputs->image.layers.trees[i]);
+	for (size_t i = 0; i < image->layers.count; i++)
+		kc_sandbox_add_layer(sandbox, image->layers.trees[i]);
 	kc_sandbox_set_volume(sandbox, inputs->volume.tree, KC_VOLUME_MOUNT_POINT);
 	kc_sandbox_set_filter(sandbox, &inputs->filter);
 	kc_sandbox_set_emulator(sandbox, kc_inputs_emulator(inputs));
 	status = kc_sandbox_start(sandbox, err);
 	if (status == 0)
 		status = kc_sandbox_wait(sandbox, kc_now_ms() + PROBE_TIMEOUT_MS, NULL, NULL, &outcome, err);
-	return status < 0 ? status
-			  : add_fact(inputs, err, "sandbox.limits", "%s", kc_sandbox_limits_text(sandbox));
+	for (size_t i = 0; status == 0 && i < inputs->image_count; i++)
+		status = add_fact(&inputs->images[i], err, "sandbox.limits", "%s",
+				  kc_sandbox_limits_text(sandbox));
+	return status;
 }
 
-static int open_image(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+/* --- Images --- */
+
+/* That one cannot be reached says nothing about it. A name that is neither in the store nor to be had is the same, offline. */
+static bool is_out_of_reach(int status, bool is_offline, const struct kc_image_reference *reference)
 {
-	struct download download = { .request = request, .what = "a part of the image" };
-	const struct kc_image_request image = {
-		.image = request->image,
+	static const int codes[] = { -ENETUNREACH, -EHOSTUNREACH, -ECONNREFUSED, -ECONNRESET,
+				     -ETIMEDOUT,   -EAGAIN,	  -ENOTSUP };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(codes); i++)
+		if (status == codes[i])
+			return true;
+	return is_offline && status == -ENOENT &&
+	       (reference->kind == KC_IMAGE_DEFINED || reference->kind == KC_IMAGE_REGISTRY);
+}
+
+/* With other images to go on with, a failure is kept. Interruption and a machine without memory are everybody's. */
+static int keep_failure(const struct kc_inputs *inputs, const struct kc_inputs_request *request,
+			const struct kc_image_reference *reference, struct kc_inputs_image *image,
+			const struct kc_error *failure, struct kc_error *err)
+{
+	if (inputs->image_count == 1 || failure->code == -EINTR || failure->code == -ENOMEM) {
+		if (err)
+			*err = *failure;
+		return failure->code;
+	}
+	image->failure = *failure;
+	image->is_unreachable = is_out_of_reach(failure->code, request->is_offline, reference);
+	return 0;
+}
+
+static int open_image(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+		      struct kc_inputs_image *image, struct kc_error *err)
+{
+	struct download download = { .request = request, .what = image->name };
+	const struct kc_image_request asked = {
+		.image = image->text,
 		.architecture = inputs->architecture,
 		.is_offline = request->is_offline,
 		.require_real = request->require_real,
 		.http = { .is_interrupted = is_interrupted, .progress = on_progress, .context = &download }
 	};
 
-	return kc_image_open(&inputs->store, &image, &inputs->image, err);
+	return kc_image_open(&inputs->store, &asked, &image->image, err);
 }
 
 /* What is declared of an image of images/ is known before it is there; what a user brings is asked itself. */
 static int learn_image(struct kc_inputs *inputs, const struct kc_inputs_request *request,
-		       const struct kc_image_reference *reference, struct kc_error *err)
+		       struct kc_inputs_image *image, struct kc_error *err)
 {
 	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
-	bool is_defined = reference->kind == KC_IMAGE_DEFINED;
-	int status;
+	struct kc_image_reference reference;
+	struct kc_error failure = { 0 };
+	int status = kc_image_reference_parse(image->text, &reference, err);
+	bool is_defined;
 
-	(void)snprintf(inputs->image_name, sizeof(inputs->image_name), "%s", reference->name);
-	status = is_defined ? kc_definition_load(reference->place, &definition, err)
-			    : open_image(inputs, request, err);
+	if (status < 0)
+		return status;
+	is_defined = reference.kind == KC_IMAGE_DEFINED;
+	(void)snprintf(image->name, sizeof(image->name), "%s", reference.name);
+	if (is_defined)
+		status = kc_definition_load(reference.place, &definition,
+					    err); /* a misspelt one is nobody's failure */
+	else if (open_image(inputs, request, image, &failure) < 0)
+		return keep_failure(inputs, request, &reference, image, &failure, err);
 	if (status == 0)
-		(void)snprintf(inputs->libc_family, sizeof(inputs->libc_family), "%s",
-			       is_defined ? definition.libc_family : inputs->image.libc_family);
+		(void)snprintf(image->libc_family, sizeof(image->libc_family), "%s",
+			       is_defined ? definition.libc_family : image->image.libc_family);
 	return status;
 }
 
-/* What is wrong with the command line is said before a minute is spent on it: the image's name, then a volume that was asked
- * for and whether the two fit, then what takes longest. */
-static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+static int open_defined(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+			struct kc_inputs_image *image, struct kc_error *err)
 {
 	struct kc_image_reference reference;
-	int status = kc_image_reference_parse(request->image, &reference, err);
+	struct kc_error failure = { 0 };
+	int status = kc_image_reference_parse(image->text, &reference, err);
+
+	if (status < 0 || reference.kind != KC_IMAGE_DEFINED)
+		return status; /* open already */
+	status = open_image(inputs, request, image, &failure);
+	return status < 0 ? keep_failure(inputs, request, &reference, image, &failure, err) : 0;
+}
+
+static int note_images(struct kc_inputs *inputs, const char *const *texts, size_t count, struct kc_error *err)
+{
+	inputs->images = calloc(count + 1, sizeof(*inputs->images));
+	if (!inputs->images)
+		return kc_error_errno(err, ENOMEM, "note the images");
+	for (size_t i = 0; i < count; i++) {
+		inputs->images[i].text = strdup(texts[i]);
+		if (!inputs->images[i].text)
+			return kc_error_errno(err, ENOMEM, "note the images");
+		inputs->image_count++;
+	}
+	return 0;
+}
+
+static int learn_images(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+			struct kc_error *err)
+{
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < inputs->image_count; i++)
+		status = learn_image(inputs, request, &inputs->images[i], err);
+	return status;
+}
+
+static bool is_all(const struct kc_inputs_request *request)
+{
+	return request->image_count == 1 && strcmp(request->images[0], KC_INPUTS_ALL) == 0;
+}
+
+static int all_of_nothing(struct kc_error *err)
+{
+	int status = kc_error_set(err, EINVAL, "run all: --volume is missing");
+
+	kc_error_hint(err, "`all` are the images that a volume of its kind must pass on: say which volume");
+	if (err)
+		err->kind = KC_ERROR_USAGE;
+	return status;
+}
+
+/* The volume says which images are meant. */
+static int open_all(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+{
+	KC_CLEANUP_POLICY_NAMES struct kc_policy_names names = { 0 };
+	int status = request->volume ? open_volume(inputs, request, err) : all_of_nothing(err);
 
 	if (status == 0)
-		status = learn_image(inputs, request, &reference, err);
-	if (status == 0 && (request->volume || !request->plan_only))
-		status = open_volume(inputs, request, err);
+		status = check_volume(inputs, err);
+	if (status == 0)
+		status = kc_policy_images(inputs->policy, inputs->volume.distro, &names, err);
+	if (status == 0)
+		status = note_images(inputs, names.items, names.count, err);
+	return status < 0 ? status : learn_images(inputs, request, err);
+}
+
+/* What is wrong with the command line is said before a minute is spent on it: the images' names, then a volume that was asked
+ * for and whether they fit, then what takes longest. */
+static int open_both(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
+{
+	int status;
+
+	if (is_all(request)) {
+		status = open_all(inputs, request, err);
+	} else {
+		status = note_images(inputs, request->images, request->image_count, err);
+		if (status == 0)
+			status = learn_images(inputs, request, err);
+		if (status == 0 && (request->volume || !request->plan_only))
+			status = open_volume(inputs, request, err);
+	}
 	if (status == 0 && inputs->volume.path[0])
 		status = check_pairing(inputs, request->force, err);
-	if (status == 0 && !request->plan_only && reference.kind == KC_IMAGE_DEFINED)
-		status = open_image(inputs, request, err);
+	for (size_t i = 0; status == 0 && !request->plan_only && i < inputs->image_count; i++)
+		status = open_defined(inputs, request, &inputs->images[i], err);
 	return status;
 }
 
 /* Of the volume that is there, or of the newest that would be fetched. */
 static int list_promises(struct kc_inputs *inputs, struct kc_error *err)
 {
-	const struct package *package = find_package(inputs->libc_family);
+	const struct package *package = find_common_package(inputs);
 	const struct kc_volume *volume = &inputs->volume;
 
 	if (volume->path[0])
@@ -346,25 +512,34 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 		status = list_promises(inputs, err);
 	if (status == 0)
 		status = kc_policy_cpu_levels(inputs->policy, inputs->architecture, &inputs->cpu_levels, err);
-	if (status == 0 && !request->plan_only)
-		status = gather_facts(inputs, err);
+	for (size_t i = 0; status == 0 && !request->plan_only && i < inputs->image_count; i++)
+		status = gather_facts(inputs, &inputs->images[i], err);
 	if (status < 0)
 		kc_inputs_release(inputs);
 	return status;
 }
 
+static void release_image(struct kc_inputs_image *image)
+{
+	for (size_t i = 0; i < image->fact_count; i++) {
+		free(image->facts[i].name);
+		free(image->facts[i].value);
+	}
+	kc_image_release(&image->image);
+	free(image->text);
+}
+
 void kc_inputs_release(struct kc_inputs *inputs)
 {
-	for (size_t i = 0; i < inputs->fact_count; i++) {
-		free(inputs->facts[i].name);
-		free(inputs->facts[i].value);
-	}
-	inputs->fact_count = 0;
+	for (size_t i = 0; i < inputs->image_count; i++)
+		release_image(&inputs->images[i]);
+	free(inputs->images);
+	inputs->images = NULL;
+	inputs->image_count = 0;
 	kc_policy_names_release(&inputs->promised);
 	kc_policy_names_release(&inputs->cpu_levels);
 	kc_volume_release(&inputs->volume);
 	kc_emulator_release(&inputs->emulator);
-	kc_image_release(&inputs->image);
 	kc_seccomp_release(&inputs->filter);
 	kc_policy_release(&inputs->policy);
 	kc_store_close(&inputs->store);

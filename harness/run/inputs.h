@@ -1,5 +1,7 @@
 /*
- * What a run works on: the volume, the image, the policy, the sandbox's filter, and the facts about them that reports name.
+ * What a run works on: the volume, the images, the policy, the sandbox's filter, and the facts about them that reports name.
+ *
+ * With one image, what is wrong with it is an error. With several, one that cannot be had does not stop the others: why is kept.
  *
  * Life cycle: 1. kc_inputs_open  2. read  3. kc_inputs_release (idempotent, fit for a zeroed object).
  */
@@ -20,10 +22,14 @@
 
 #define KC_INPUTS_FACTS 32
 
+#define KC_INPUTS_ALL "all" /* stands for the images that a volume of that kind must pass on */
+
 struct kc_inputs_request {
-	const char *image; /* as image/reference.h says it */
+	const char *const
+		*images; /* as image/reference.h says it; or KC_INPUTS_ALL alone, which wants `volume` */
+	size_t image_count;
 	/* "pypi:NAME[==VERSION]", or the path of an archive, wheel or directory; NULL: the newest wheel whose volume is made for
-	 * the image's C library */
+	 * the images' C library */
 	const char *volume;
 	const char *architecture; /* of image and volume, as uname(2) says it; NULL: this machine's */
 	bool force;		  /* a volume and an image that cannot work together are run all the same */
@@ -37,31 +43,41 @@ struct kc_inputs_request {
 	void *context; /* of both */
 };
 
+/* One image of a run. */
+struct kc_inputs_image {
+	char *text;		       /* as it was asked for */
+	char name[KC_IMAGE_NAME_SIZE]; /* for reports and identities */
+	char libc_family[8];	       /* "glibc" or "musl"; "" while nobody knows */
+	struct kc_image image;
+	struct kc_error failure; /* why it cannot be had; code 0: it can */
+	bool is_unreachable;	 /* and that is the network's affair, not its own */
+	struct kc_property facts[KC_INPUTS_FACTS];
+	size_t fact_count;
+};
+
 struct kc_inputs {
 	struct kc_store store;
 	struct kc_policy *policy;
 	struct kc_seccomp_filter filter;
-	char architecture[72];	     /* of image and volume, as uname(2) says it */
+	char architecture[72];	     /* of images and volume, as uname(2) says it */
 	struct kc_emulator emulator; /* open if this machine does not run the architecture itself */
 	struct kc_volume volume;
-	struct kc_image image;
-	char image_name[KC_IMAGE_NAME_SIZE]; /* for reports and identities */
-	char libc_family[8];		     /* of the image: "glibc" or "musl" */
+	struct kc_inputs_image *images;
+	size_t image_count;
 	bool has_wheel;
 	struct kc_policy_names promised; /* modules */
 	struct kc_policy_names cpu_levels;
-	struct kc_property facts[KC_INPUTS_FACTS];
-	size_t fact_count;
 };
 
 /* What the sandboxes of these inputs are to be given; NULL: no emulator. */
 const struct kc_emulator *kc_inputs_emulator(const struct kc_inputs *inputs);
 
-/* -EXDEV: this volume cannot work on this image or machine, in one sentence; not with `force`. Other errors are those of the parts. */
+/* -EXDEV: this volume cannot work on one of the images or this machine, in one sentence; not with `force`. Other errors are those of the
+ * parts. */
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 	__attribute__((warn_unused_result));
 /* Tries a sandbox with everything but a program, and notes how it limits processes and memory: a machine that cannot make one is
- * told so once, before any case. Not after plan_only. */
+ * told so once, before any case. With no image that can be had there is nothing to try. Not after plan_only. */
 int kc_inputs_probe(struct kc_inputs *inputs, struct kc_error *err) __attribute__((warn_unused_result));
 
 void kc_inputs_release(struct kc_inputs *inputs);

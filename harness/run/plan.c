@@ -132,6 +132,7 @@ static int add_case(struct kc_plan *plan, const struct kc_plan_request *request,
 		return -ENOMEM;
 	}
 	plan->cases[plan->count++] = (struct kc_report_case){
+		.suite = request->suite,
 		.classname = entry->classname,
 		.name = item ? item : row->name,
 		.what = entry->what,
@@ -181,6 +182,8 @@ static int compare_order(const void *left, const void *right, void *context)
 
 	if (row_a->phase != row_b->phase)
 		return row_a->phase < row_b->phase ? -1 : 1;
+	if (row_a->waits != row_b->waits)
+		return row_a->waits ? -1 : 1;
 	/* The row's own limit, not that of --timeout: it says what takes long. */
 	if (row_a->timeout_ms != row_b->timeout_ms)
 		return row_a->timeout_ms > row_b->timeout_ms ? -1 : 1;
@@ -194,17 +197,26 @@ static void sort(struct kc_plan *plan)
 	qsort_r(plan->order, plan->count, sizeof(*plan->order), compare_order, plan);
 }
 
+static int grow(struct kc_plan *plan, size_t count)
+{
+	struct kc_report_case *cases = reallocarray(plan->cases, count + 1, sizeof(*cases));
+	struct kc_plan_entry *entries;
+	size_t *order;
+
+	/* One more than needed: an allocation of nothing may be NULL. */
+	plan->cases = cases ? cases : plan->cases;
+	entries = reallocarray(plan->entries, count + 1, sizeof(*entries));
+	plan->entries = entries ? entries : plan->entries;
+	order = reallocarray(plan->order, count + 1, sizeof(*order));
+	plan->order = order ? order : plan->order;
+	return cases && entries && order ? 0 : -ENOMEM;
+}
+
 static int fill(struct kc_plan *plan, const struct kc_plan_request *request, size_t count,
 		struct kc_error *err)
 {
-	int status = 0;
+	int status = grow(plan, plan->count + count);
 
-	/* One more than needed: an allocation of nothing may be NULL. */
-	plan->cases = calloc(count + 1, sizeof(*plan->cases));
-	plan->entries = calloc(count + 1, sizeof(*plan->entries));
-	plan->order = calloc(count + 1, sizeof(*plan->order));
-	if (!plan->cases || !plan->entries || !plan->order)
-		return kc_error_errno(err, ENOMEM, "plan the cases");
 	for (size_t t = 0; request->tables[t]; t++)
 		for (size_t i = 0; status == 0 && i < request->tables[t]->count; i++)
 			status = add_row(plan, request, request->tables[t], &request->tables[t]->rows[i]);
@@ -216,11 +228,15 @@ static int fill(struct kc_plan *plan, const struct kc_plan_request *request, siz
 
 int kc_plan_make(struct kc_plan *plan, const struct kc_plan_request *request, struct kc_error *err)
 {
-	size_t count = 0;
-	int status;
-
 	memset(plan, 0, sizeof(*plan));
-	status = survey(request, &count, err);
+	return kc_plan_add(plan, request, err);
+}
+
+int kc_plan_add(struct kc_plan *plan, const struct kc_plan_request *request, struct kc_error *err)
+{
+	size_t count = 0;
+	int status = survey(request, &count, err);
+
 	if (status == 0)
 		status = fill(plan, request, count, err);
 	if (status < 0)

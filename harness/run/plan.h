@@ -30,6 +30,7 @@ struct kc_plan_list {
 };
 
 struct kc_plan_request {
+	size_t suite;				   /* number of the image among those of the run */
 	const char *image;			   /* "centos7": letters, digits, "_", "-" and "." */
 	const struct kc_case_table *const *tables; /* NULL-terminated */
 	const struct kc_plan_list *lists;
@@ -50,16 +51,19 @@ struct kc_plan_entry {
 struct kc_plan {
 	struct kc_report_case *cases;
 	struct kc_plan_entry *entries;
-	size_t *order; /* indexes: the last phase last, in a phase the longest time limit first */
+	size_t *order; /* indexes: the last phase last, in a phase what waits first, then the longest time limit */
 	size_t count;
 };
 
 #define KC_CLEANUP_PLAN KC_CLEANUP(kc_plan_release)
 
-/* -EINVAL for a row that is incomplete or not named in kebab-case, for two cases of one identity, and for a
+/* Makes the plan of the first image; kc_plan_add appends that of another one.
+ * -EINVAL for a row that is incomplete or not named in kebab-case, for two cases of one identity, and for a
  * row whose list is missing: a plan never loses a case silently. A list may be empty. On failure `plan` is
  * released. */
 int kc_plan_make(struct kc_plan *plan, const struct kc_plan_request *request, struct kc_error *err)
+	__attribute__((warn_unused_result));
+int kc_plan_add(struct kc_plan *plan, const struct kc_plan_request *request, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
 /*

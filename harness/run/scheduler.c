@@ -25,28 +25,36 @@ struct slot {
 	char scratch[PATH_MAX];
 };
 
+/* The cases that wait, or those that work: each kind has places of its own. */
+struct lane {
+	size_t next; /* in plan->order: the first of this kind that is not started, or the plan's count */
+	unsigned int running, most;
+};
+
+enum { WORKING, WAITING, LANES };
+
 struct session {
 	const struct kc_scheduler *scheduler;
 	const struct kc_plan *plan;
 	struct kc_worker *workers; /* those of a free slot are zeroed */
 	struct slot *slots;
 	struct pollfd *fds;
-	unsigned int jobs;
+	unsigned int slot_count; /* enough for all lanes at their fullest */
 	unsigned int running;
-	size_t next; /* in plan->order */
+	struct lane lanes[LANES];
+	enum kc_case_phase phase; /* of what runs */
 	size_t reported;
 	int64_t last_tick_ms;
 	struct kc_tally tally;
 };
 
-/* One more than there are CPUs: the longest case waits nearly all of its time. */
 static unsigned int default_jobs(void)
 {
 	cpu_set_t set;
 
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
 		return 2;
-	return (unsigned int)CPU_COUNT(&set) + 1;
+	return (unsigned int)CPU_COUNT(&set);
 }
 
 static void tell_started(const struct session *session, size_t index)
@@ -122,7 +130,7 @@ static int start_worker(struct session *session, struct kc_worker *worker, struc
 {
 	const struct kc_scheduler *scheduler = session->scheduler;
 	const struct kc_plan_entry *entry = &session->plan->entries[slot->index];
-	struct kc_case_context context = *scheduler->context;
+	struct kc_case_context context = scheduler->context[session->plan->cases[slot->index].suite];
 	int status = make_scratch(session, slot, err);
 
 	if (status < 0)
@@ -132,7 +140,17 @@ static int start_worker(struct session *session, struct kc_worker *worker, struc
 	context.timeout_ms = session->plan->cases[slot->index].timeout_ms;
 	return kc_worker_start(worker, entry->row, &context,
 			       scheduler->grace_ms ? scheduler->grace_ms : KC_SCHEDULER_GRACE_MS,
-			       session->workers, session->jobs, err);
+			       session->workers, session->slot_count, err);
+}
+
+static const struct kc_case *row_of(const struct session *session, size_t index)
+{
+	return session->plan->entries[index].row;
+}
+
+static struct lane *lane_of(struct session *session, size_t index)
+{
+	return &session->lanes[row_of(session, index)->waits ? WAITING : WORKING];
 }
 
 /* A case whose worker cannot be started has a result as any other. */
@@ -145,6 +163,7 @@ static void start_case(struct session *session, unsigned int free_slot, size_t i
 	tell_started(session, index);
 	if (start_worker(session, &session->workers[free_slot], &session->slots[free_slot], &err) == 0) {
 		session->running++;
+		lane_of(session, index)->running++;
 		return;
 	}
 	kc_result_init(&result);
@@ -153,26 +172,61 @@ static void start_case(struct session *session, unsigned int free_slot, size_t i
 	kc_result_release(&result);
 }
 
-static bool may_start(const struct session *session)
+/* Moves a lane to the first case of its kind from where it stands. */
+static void seek(struct session *session, struct lane *lane)
 {
 	const struct kc_plan *plan = session->plan;
 
-	if (session->next >= plan->count || session->running >= session->jobs)
-		return false;
-	/* Phases are sorted: one that differs from that of the case before it has to wait for all before. */
-	return session->running == 0 || plan->entries[plan->order[session->next]].row->phase ==
-						plan->entries[plan->order[session->next - 1]].row->phase;
+	while (lane->next < plan->count && lane_of(session, plan->order[lane->next]) != lane)
+		lane->next++;
 }
 
-static void start_cases(struct session *session)
+static bool has_next(const struct session *session, const struct lane *lane)
 {
-	while (may_start(session)) {
+	return lane->next < session->plan->count;
+}
+
+static bool is_all_started(const struct session *session)
+{
+	return !has_next(session, &session->lanes[WORKING]) && !has_next(session, &session->lanes[WAITING]);
+}
+
+/* A phase begins when nothing of the one before it is left: the order has it sorted, so the nearer of the next ones is of the
+ * lowest. */
+static void choose_phase(struct session *session)
+{
+	const struct kc_plan *plan = session->plan;
+	size_t working = session->lanes[WORKING].next, waiting = session->lanes[WAITING].next;
+	size_t nearer = working < waiting ? working : waiting;
+
+	if (session->running == 0 && nearer < plan->count)
+		session->phase = row_of(session, plan->order[nearer])->phase;
+}
+
+static bool may_start(const struct session *session, const struct lane *lane)
+{
+	return has_next(session, lane) && lane->running < lane->most &&
+	       row_of(session, session->plan->order[lane->next])->phase == session->phase;
+}
+
+static void start_lane(struct session *session, struct lane *lane)
+{
+	while (may_start(session, lane)) {
+		size_t index = session->plan->order[lane->next++];
 		unsigned int slot = 0;
 
 		while (session->workers[slot].pid)
 			slot++;
-		start_case(session, slot, session->plan->order[session->next++]);
+		seek(session, lane);
+		start_case(session, slot, index);
 	}
+}
+
+static void start_cases(struct session *session)
+{
+	choose_phase(session);
+	start_lane(session, &session->lanes[WAITING]);
+	start_lane(session, &session->lanes[WORKING]);
 }
 
 /* Waits for something to happen, but not past the next tick. */
@@ -181,7 +235,7 @@ static void wait_for_workers(struct session *session)
 	nfds_t count = 0;
 
 	session->fds[count++] = (struct pollfd){ .fd = kc_signals_fd(), .events = POLLIN };
-	for (unsigned int i = 0; i < session->jobs; i++) {
+	for (unsigned int i = 0; i < session->slot_count; i++) {
 		const struct kc_worker *worker = &session->workers[i];
 		int fds[FDS_PER_WORKER] = { worker->pidfd, worker->result_fd, worker->output_fd };
 
@@ -206,6 +260,7 @@ static void finish_case(struct session *session, unsigned int slot)
 	kc_worker_finish(&session->workers[slot], &result);
 	leave_scratch(session, &session->slots[slot], &result);
 	session->running--;
+	lane_of(session, session->slots[slot].index)->running--;
 	record(session, session->slots[slot].index, &result);
 	kc_result_release(&result);
 }
@@ -214,7 +269,7 @@ static void attend(struct session *session)
 {
 	int64_t now_ms = kc_now_ms();
 
-	for (unsigned int i = 0; i < session->jobs; i++) {
+	for (unsigned int i = 0; i < session->slot_count; i++) {
 		struct kc_worker *worker = &session->workers[i];
 
 		if (!worker->pid)
@@ -230,9 +285,9 @@ static void attend(struct session *session)
 /* Killed all at once, then waited for: dying may take each of them a while. */
 static void abandon(struct session *session)
 {
-	for (unsigned int i = 0; i < session->jobs; i++)
+	for (unsigned int i = 0; i < session->slot_count; i++)
 		kc_worker_stop(&session->workers[i], false);
-	for (unsigned int i = 0; i < session->jobs; i++) {
+	for (unsigned int i = 0; i < session->slot_count; i++) {
 		struct kc_result ignored;
 
 		if (!session->workers[i].pid)
@@ -255,7 +310,7 @@ static int run_cases(struct session *session, struct kc_error *err)
 			return status;
 		}
 		start_cases(session);
-		if (session->running == 0 && session->next >= session->plan->count)
+		if (session->running == 0 && is_all_started(session))
 			break;
 		wait_for_workers(session);
 		attend(session);
@@ -305,9 +360,9 @@ static int run_session(struct session *session, struct kc_error *err)
 	struct kc_orphans orphans;
 	int status;
 
-	session->workers = calloc(session->jobs, sizeof(*session->workers));
-	session->slots = calloc(session->jobs, sizeof(*session->slots));
-	session->fds = calloc(1 + FDS_PER_WORKER * (size_t)session->jobs, sizeof(*session->fds));
+	session->workers = calloc(session->slot_count, sizeof(*session->workers));
+	session->slots = calloc(session->slot_count, sizeof(*session->slots));
+	session->fds = calloc(1 + FDS_PER_WORKER * (size_t)session->slot_count, sizeof(*session->fds));
 	if (!session->workers || !session->slots || !session->fds)
 		return kc_error_errno(err, ENOMEM, "run the cases");
 	status = kc_orphans_adopt(&orphans, err);
@@ -318,18 +373,26 @@ static int run_session(struct session *session, struct kc_error *err)
 	return status;
 }
 
+static void prepare_lanes(struct session *session)
+{
+	const struct kc_scheduler *scheduler = session->scheduler;
+
+	session->lanes[WORKING].most = scheduler->jobs ? scheduler->jobs : default_jobs();
+	session->lanes[WAITING].most = KC_SCHEDULER_WAITING;
+	for (int i = 0; i < LANES; i++) {
+		seek(session, &session->lanes[i]);
+		session->slot_count += session->lanes[i].most;
+	}
+}
+
 int kc_scheduler_run(const struct kc_scheduler *scheduler, const struct kc_plan *plan,
 		     const struct kc_report_run *run, struct kc_tally *ret_tally, struct kc_error *err)
 {
-	struct session session = { .scheduler = scheduler,
-				   .plan = plan,
-				   .jobs = scheduler->jobs ? scheduler->jobs : default_jobs(),
-				   .last_tick_ms = kc_now_ms() };
+	struct session session = { .scheduler = scheduler, .plan = plan, .last_tick_ms = kc_now_ms() };
 	size_t begun = 0;
 	int status = begin_reports(scheduler, run, &begun, err);
 
-	if (session.jobs > plan->count)
-		session.jobs = plan->count ? (unsigned int)plan->count : 1;
+	prepare_lanes(&session);
 	if (status == 0)
 		status = run_session(&session, err);
 	status = end_reports(scheduler, begun, status, err);

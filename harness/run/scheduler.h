@@ -25,11 +25,17 @@
 
 #define KC_SCHEDULER_GRACE_MS 5000
 
+/* Workers at once of cases that wait, row->waits, beside those that work: enough for their waiting to overlap, few enough for
+ * their beginnings not to disturb what the others measure. */
+#define KC_SCHEDULER_WAITING 8
+
 struct kc_scheduler {
-	unsigned int jobs;   /* workers at once; 0: one more than the CPUs that we may use */
+	unsigned int jobs;   /* workers at once of cases that work; 0: as many as the CPUs that we may use */
 	int64_t grace_ms;    /* 0: KC_SCHEDULER_GRACE_MS */
 	const char *scratch; /* existing directory, absolute, for the cases' own; NULL: they get none */
-	const struct kc_case_context *context; /* the template; its per-case fields are ignored */
+	const struct kc_case_context
+		*context; /* the templates, by the number of the cases' suite; their per-case fields are
+						* ignored, and `keep` and `must_run` are the first one's */
 	struct kc_report *const *reports;
 	size_t report_count;
 };

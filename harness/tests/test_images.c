@@ -1,11 +1,16 @@
 /* Published volumes on published root filesystems, end to end: what starts, what does not and why, and what is not even
  * tried. The root filesystems are those of ../shared/rootfs, or of $KC_ROOTFS. */
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "fixtures/temporary.h"
 #include "options.h"
+#include "sys/file.h"
 #include "sys/process.h"
 #include "tests/kc_test.h"
 
@@ -33,6 +38,108 @@ static bool find_alpine(char ret_image[1024])
 	(void)snprintf(ret_image, 1024, "tar:%s/" ALPINE_3_17 ".tar.gz",
 		       directory ? directory : KC_TEST_SOURCE_DIR "/../shared/rootfs");
 	return access(ret_image + strlen("tar:"), R_OK) == 0;
+}
+
+/* All that it printed, and its exit status. */
+static void run_words(const char *const words[], int expected, struct kc_buffer *text)
+{
+	const char *argv[20] = { KC_TEST_PROGRAM };
+	const struct kc_process process = {
+		.argv = argv, .timeout_ms = 300000, .output = text, .errors = text
+	};
+	struct kc_error err = { 0 };
+	int status = -1;
+
+	for (size_t i = 0; words[i]; i++)
+		argv[i + 1] = words[i];
+	KC_REQUIRE_OK(kc_process_run(&process, &status, &err), err);
+	KC_CHECK_MESSAGE(status == expected, "exit status %d\n%s", status, kc_buffer_string(text));
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+	size_t count = 0;
+
+	for (const char *at = strstr(text, part); at; at = strstr(at + 1, part))
+		count++;
+	return count;
+}
+
+/* One that is broken beside two that pass: nobody's verdict hides another's, in the table as in the report. */
+static void several_images_run_side_by_side(void)
+{
+	KC_CLEANUP_TEMPORARY struct kc_temporary directory = { 0 };
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(4u << 20), report = KC_BUFFER_INIT(4u << 20);
+	char junit[PATH_MAX + 16], empty[PATH_MAX + 16], image[PATH_MAX + 32];
+	const char *const words[] = { "run",	    "centos7", "debian12",    image, "--volume",
+				      GLIBC_VOLUME, "-k",      "imports.zmq", "-k",  "opening",
+				      "--junit",    junit,     NULL };
+	struct kc_error err = { 0 };
+
+	KC_REQUIRE_OK(kc_temporary_make(&directory, &err), err);
+	(void)snprintf(junit, sizeof(junit), "%s/out.xml", directory.path);
+	(void)snprintf(empty, sizeof(empty), "%s/nothing", directory.path);
+	(void)snprintf(image, sizeof(image), "dir:%s", empty);
+	KC_REQUIRE(mkdir(empty, 0755) == 0);
+	run_words(words, KC_EXIT_FAILED, &text);
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "PASS centos7.imports.zmq");
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "PASS debian12.imports.zmq");
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "BROKEN nothing.run.opening");
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "centos7  debian12  nothing\n"
+						   "run.opening  -        -         BROKEN\n"
+						   "1 case passes wherever planned\n");
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "2 passed, 0 failed, 1 broken, 0 skipped");
+	KC_REQUIRE_OK(kc_file_read(AT_FDCWD, junit, &report, &err), err);
+	KC_CHECK_INT(count_of(kc_buffer_string(&report), "<testsuite "), 3);
+	KC_CHECK_CONTAINS(kc_buffer_string(&report), "tests=\"3\" failures=\"0\" errors=\"1\" skipped=\"0\"");
+}
+
+/* Those of the policy. No registry can be reached from tests: four images are skipped, which --must-run does not take for an answer. */
+static void all_images_are_those_that_the_volume_must_pass_on(void)
+{
+	static const struct {
+		const char *option, *summary;
+		int status;
+	} rows[] = { { "-q", "2 passed, 0 failed, 0 broken, 4 skipped", KC_EXIT_PASSED },
+		     { "--must-run", "2 passed, 0 failed, 4 broken, 0 skipped", KC_EXIT_FAILED } };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		const char *const words[] = { "run",	     "all", "--volume", GLIBC_VOLUME,	"-k",
+					      "imports.zmq", "-k",  "opening",	rows[i].option, NULL };
+		KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(4u << 20);
+
+		run_words(words, rows[i].status, &text);
+		KC_CHECK_CONTAINS(kc_buffer_string(&text), rows[i].summary);
+		KC_CHECK_CONTAINS(kc_buffer_string(&text), "ubuntu24.04.run.opening");
+		KC_CHECK_CONTAINS(kc_buffer_string(&text), "no connection");
+	}
+}
+
+static void what_cannot_be_one_run_is_refused(void)
+{
+	static const struct {
+		const char *words[8];
+		int status;
+		const char *text;
+	} rows[] = {
+		{ { "run", "centos7", "alpine3.21" },
+		  KC_EXIT_NOT_RUN,
+		  "the images have different C libraries" },
+		{ { "run", "centos7", "musl", "--volume", GLIBC_VOLUME },
+		  KC_EXIT_NOT_RUN,
+		  "which image alpine3.21 (musl) has not" },
+		{ { "run", "centos7", "centos8", "--volume", GLIBC_VOLUME },
+		  KC_EXIT_NOT_RUN,
+		  "there is no such image" },
+		{ { "run", "musl", "alpine3.21" }, KC_EXIT_USAGE, "two images are called alpine3.21" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(1u << 20);
+
+		run_words(rows[i].words, rows[i].status, &text);
+		KC_CHECK_CONTAINS(kc_buffer_string(&text), rows[i].text);
+	}
 }
 
 static void check_row(const struct row *row, const char *alpine)
@@ -260,5 +367,8 @@ KC_TEST_SUITE(images, KC_LABEL_SLOW, KC_TEST(a_musl_that_is_too_old_is_told_by_t
 	      KC_TEST(an_older_volume_starts_there_and_misses_what_the_image_lacks),
 	      KC_TEST(the_newest_alpine_passes_with_what_upstream_adds),
 	      KC_TEST(an_old_alpine_is_told_by_the_symbols_it_lacks), KC_TEST(a_plain_debian_passes),
-	      KC_TEST(a_second_run_needs_no_network), KC_TEST(what_is_not_there_is_told_offline),
+	      KC_TEST(several_images_run_side_by_side),
+	      KC_TEST(all_images_are_those_that_the_volume_must_pass_on),
+	      KC_TEST(what_cannot_be_one_run_is_refused), KC_TEST(a_second_run_needs_no_network),
+	      KC_TEST(what_is_not_there_is_told_offline),
 	      KC_TEST(what_cannot_work_is_refused_in_a_sentence_and_forced_it_fails_as_cases));

@@ -53,8 +53,8 @@ static void answers_go_to_standard_output(void)
 		{ { "--version" }, "krunner-compat " KC_VERSION "\n" },
 		{ { "version" }, "krunner-compat " KC_VERSION "\n" },
 		{ { "--help" }, "Usage: krunner-compat COMMAND" },
-		{ { "help", "run" }, "Usage: krunner-compat run IMAGE" },
-		{ { "run", "--help" }, "Usage: krunner-compat run IMAGE" },
+		{ { "help", "run" }, "Usage: krunner-compat run IMAGE..." },
+		{ { "run", "--help" }, "Usage: krunner-compat run IMAGE..." },
 		{ { "run", "--help" }, "--must-run" },
 		{ { "run", "--help" }, "130  interrupted" },
 	};
@@ -82,7 +82,9 @@ static void a_wrong_command_line_is_one_line_and_a_hint_on_standard_error(void)
 		{ { "images", "pull" }, "krunner-compat: images pull: IMAGE is missing\nhint: see" },
 		{ { "images", "rm" }, "krunner-compat: images rm: IMAGE is missing\nhint: see" },
 		{ { "images", "prune", "x" }, "krunner-compat: images prune: it takes no IMAGE\nhint: see" },
-		{ { "run", "a", "b" }, "krunner-compat: run: unexpected argument `b`\n" },
+		{ { "run", "centos7", "centos7" },
+		  "krunner-compat: run: two images are called centos7\nhint: name each" },
+		{ { "run", "all" }, "krunner-compat: run all: --volume is missing\nhint: `all` are" },
 		{ { "help", "rnu" }, "krunner-compat: unknown command `rnu`\nhint: did you mean `run`?\n" },
 		/* What is shown cannot steer the terminal. */
 		{ { "a\x1b]0;x\a\nb\xff" }, "b\\xff`\nhint: see `krunner-compat help`\n" },

@@ -28,12 +28,12 @@ static const struct kc_report_case cases[] = { CASE("ssl"), CASE("zmq"), CASE("u
 					       CASE("it's") };
 static char fact_name[] = "image", fact_value[] = "centos7 (emulated)";
 static const struct kc_property facts[] = { { fact_name, fact_value } };
-static const struct kc_report_run centos7 = { .suite = "centos7",
-					      .cases = cases,
-					      .case_count = KC_ARRAY_LENGTH(cases),
-					      .facts = facts,
-					      .fact_count = 1,
-					      .reproduce = "krunner-compat run centos7" };
+static const struct kc_report_suite suites[] = {
+	{ .name = "centos7", .facts = facts, .fact_count = 1, .reproduce = "krunner-compat run centos7" }
+};
+static const struct kc_report_run centos7 = {
+	.suites = suites, .suite_count = 1, .cases = cases, .case_count = KC_ARRAY_LENGTH(cases)
+};
 
 /* A report that writes into a pipe; what it wrote is read when it is closed. Pipes hold 64 KiB, more than
  * any test here writes. */
@@ -328,7 +328,8 @@ static void no_bytes_steer_the_reader(void)
 
 static void an_empty_selection_says_so(void)
 {
-	const struct kc_report_run run = { .suite = "centos7" };
+	static const struct kc_report_suite bare = { .name = "centos7" };
+	const struct kc_report_run run = { .suites = &bare, .suite_count = 1 };
 	struct kc_error err = { 0 };
 	struct stage stage;
 

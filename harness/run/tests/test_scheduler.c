@@ -306,7 +306,8 @@ static int run_rows(const struct kc_case *rows, size_t count, struct kc_schedule
 	};
 	struct kc_report *reports[] = { &recorder->report };
 	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
-	struct kc_report_run run = { .suite = "none" };
+	static const struct kc_report_suite suite = { .name = "none" };
+	struct kc_report_run run = { .suites = &suite, .suite_count = 1 };
 	int status = kc_plan_make(&plan, &request, err);
 
 	if (status < 0)

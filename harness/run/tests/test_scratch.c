@@ -178,7 +178,8 @@ static void run_and_be_killed(void)
 	static const struct kc_case_context context;
 	struct kc_scratch scratch = KC_SCRATCH_INIT;
 	struct kc_scheduler scheduler = { .context = &context, .scratch = scratch.path };
-	struct kc_report_run told = { .suite = "none" };
+	static const struct kc_report_suite suite = { .name = "none" };
+	struct kc_report_run told = { .suites = &suite, .suite_count = 1 };
 	struct kc_plan plan = { 0 };
 	struct kc_tally tally;
 
