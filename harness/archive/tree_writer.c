@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,7 @@ void kc_tree_writer_init(struct kc_tree_writer *writer, int root_fd, const struc
 
 void kc_tree_writer_release(struct kc_tree_writer *writer)
 {
-	for (size_t i = 0; i < writer->implied_count; i++)
-		free(writer->implied[i]);
-	free(writer->implied);
+	tdestroy(writer->implied, free);
 	for (size_t i = 0; i < writer->mark_count; i++)
 		free(writer->marks[i].name);
 	free(writer->marks);
@@ -67,34 +66,30 @@ static int set_metadata(const struct kc_tree_writer *writer, int fd, mode_t mode
 	return fchmod(fd, mode) < 0 ? -errno : 0;
 }
 
-static int remember_implied(struct kc_tree_writer *writer, const char *name, size_t length)
+static int compare_names(const void *a, const void *b)
 {
-	if (writer->implied_count == writer->implied_capacity) {
-		size_t capacity = writer->implied_capacity ? 2 * writer->implied_capacity : 16;
-		char **grown = realloc(writer->implied, capacity * sizeof(*grown));
+	return strcmp(a, b);
+}
 
-		if (!grown)
-			return -ENOMEM;
-		writer->implied = grown;
-		writer->implied_capacity = capacity;
-	}
-	writer->implied[writer->implied_count] = strndup(name, length);
-	if (!writer->implied[writer->implied_count])
-		return -ENOMEM;
-	writer->implied_count++;
-	return 0;
+static int remember_implied(struct kc_tree_writer *writer, const char *name)
+{
+	char *copy = strdup(name);
+
+	if (copy && tsearch(copy, &writer->implied, compare_names))
+		return 0;
+	free(copy);
+	return -ENOMEM;
 }
 
 static bool forget_implied(struct kc_tree_writer *writer, const char *name)
 {
-	for (size_t i = 0; i < writer->implied_count; i++) {
-		if (strcmp(writer->implied[i], name) != 0)
-			continue;
-		free(writer->implied[i]);
-		writer->implied[i] = writer->implied[--writer->implied_count];
-		return true;
-	}
-	return false;
+	char *const *node = tfind(name, &writer->implied, compare_names);
+	char *copy = node ? *node : NULL;
+
+	if (copy)
+		(void)tdelete(name, &writer->implied, compare_names);
+	free(copy);
+	return copy != NULL;
 }
 
 /* Creates and opens a directory. The descriptor, or a negative errno. */
@@ -129,7 +124,7 @@ static int step_into(struct kc_tree_writer *writer, int parent, const char *name
 	fd = make_directory(writer, parent, leaf, IMPLIED_MODE);
 	if (fd < 0)
 		return fail("create", name, fd, err);
-	status = remember_implied(writer, name, strlen(name));
+	status = remember_implied(writer, name);
 	if (status < 0) {
 		kc_fd_close(&fd);
 		return fail("create", name, status, err);
@@ -470,6 +465,30 @@ static int compare_marks(const void *a, const void *b)
 	return strcmp(((const struct kc_tree_mark *)a)->name, ((const struct kc_tree_mark *)b)->name);
 }
 
+struct listing {
+	struct kc_buffer *manifest;
+	struct kc_error *err;
+	int status;
+};
+
+/* Each node once: twalk_r(3) visits those with children three times. */
+static void list_name(const void *node, VISIT visit, void *context)
+{
+	struct listing *listing = context;
+
+	if (listing->status == 0 && (visit == postorder || visit == leaf))
+		listing->status = kc_manifest_add_directory(listing->manifest, *(char *const *)node,
+							    IMPLIED_MODE, listing->err);
+}
+
+static int list_implied(const struct kc_tree_writer *writer, struct kc_error *err)
+{
+	struct listing listing = { .manifest = writer->options->manifest, .err = err };
+
+	twalk_r(writer->implied, list_name, &listing);
+	return listing.status;
+}
+
 int kc_tree_writer_finish(struct kc_tree_writer *writer, struct kc_error *err)
 {
 	int status = 0;
@@ -482,8 +501,5 @@ int kc_tree_writer_finish(struct kc_tree_writer *writer, struct kc_error *err)
 	for (size_t i = 0; status == 0 && i < writer->mark_count; i++)
 		status = writer->marks[i].is_opaque ? make_opaque(writer, writer->marks[i].name, err)
 						    : make_whiteout(writer, writer->marks[i].name, err);
-	for (size_t i = 0; status == 0 && writer->options->manifest && i < writer->implied_count; i++)
-		status = kc_manifest_add_directory(writer->options->manifest, writer->implied[i],
-						   IMPLIED_MODE, err);
-	return status;
+	return status < 0 || !writer->options->manifest ? status : list_implied(writer, err);
 }

@@ -26,8 +26,7 @@
 struct kc_tree_writer {
 	int root_fd;				  /* borrowed */
 	const struct kc_extract_options *options; /* borrowed */
-	char **implied;				  /* directories made without an entry of their own, so far */
-	size_t implied_count, implied_capacity;
+	void *implied; /* tsearch(3): names of directories made without an entry of their own, so far */
 	struct kc_tree_mark
 		*marks; /* what hides lower layers: made at the end, when it is known what is here */
 	size_t mark_count, mark_capacity;

@@ -162,22 +162,33 @@ static int try_sources(struct opening *opening)
 	return status;
 }
 
-/* One that is in the store already, whichever it is: a run does not test on another system than the run before. Then the first
- * that can be had. */
-static int choose_source(struct opening *opening)
+/* Whether a source is in the store, by what is written down and without verifying it; opening->chosen says which. */
+static int find_stored(struct opening *opening)
 {
+	struct kc_store *store = opening->request.store;
+	bool is_look_only = store->is_look_only, is_offline = opening->options.is_offline;
 	int status;
 
-	if (!opening->options.renew) {
-		bool is_offline = opening->options.is_offline;
+	store->is_look_only = true;
+	opening->options.is_offline = true;
+	status = try_sources(opening);
+	store->is_look_only = is_look_only;
+	opening->options.is_offline = is_offline;
+	return status;
+}
 
-		opening->options.is_offline = true;
-		status = try_sources(opening);
-		opening->options.is_offline = is_offline;
-		if (status == 0 || is_offline || status == -EINTR)
-			return status;
-	}
-	return try_sources(opening);
+/* One that is in the store already, whichever it is: a run does not test on another system than the run before, not even if that
+ * one turns out to be damaged. Then the first that can be had. */
+static int choose_source(struct opening *opening)
+{
+	bool is_stored = !opening->options.renew && find_stored(opening) == 0;
+
+	if (!is_stored)
+		return try_sources(opening);
+	if (opening->request.store->is_look_only)
+		return 0;
+	kc_source_result_release(&opening->source);
+	return open_source(opening, opening->chosen, 0, &opening->source, opening->err);
 }
 
 /* Packages of Debian are complete: what a distribution lacks is among them. */
