@@ -118,7 +118,7 @@ static int follow(struct walk *walk, int link_fd)
 	go_up(walk);
 	if (target[0] == '/')
 		walk->place[0] = '\0';
-	written = snprintf(rest, sizeof(rest), "%s/%s", target, walk->rest);
+	written = snprintf(rest, sizeof(rest), "%s%s", target, walk->rest); /* "", or from a slash on */
 	if (written >= (int)sizeof(rest))
 		return -ENAMETOOLONG;
 	memcpy(walk->rest, rest, (size_t)written + 1);
@@ -149,6 +149,14 @@ static int step(struct walk *walk, bool *ret_moved)
 	return 0;
 }
 
+/* Goes on from what was found; only a directory may have a slash behind it. */
+static int pass(struct walk *walk, int found, mode_t mode)
+{
+	if (S_ISLNK(mode))
+		return follow(walk, found);
+	return S_ISDIR(mode) || !*walk->rest ? 0 : -ENOENT;
+}
+
 /* Goes to the end of `rest`. The O_PATH descriptor of what is there; a path that names nothing leads to -EINVAL. */
 static int walk_on(const struct kc_layers *layers, struct walk *walk, struct stat *ret_status)
 {
@@ -166,7 +174,7 @@ static int walk_on(const struct kc_layers *layers, struct walk *walk, struct sta
 		found = look_up(layers, walk->place, ret_status);
 		if (found < 0)
 			return found;
-		status = S_ISLNK(ret_status->st_mode) ? follow(walk, found) : 0;
+		status = pass(walk, found, ret_status->st_mode);
 		if (status < 0)
 			return status;
 	}

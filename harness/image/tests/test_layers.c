@@ -101,6 +101,7 @@ static const struct thing things[] = {
 	{ 0, "loop2", 'l', "loop" },
 	{ 0, "outside", 'l', "/etc/passwd" },
 	{ 0, "dangling", 'l', "no/where" },
+	{ 0, "slash", 'l', "usr/lib/libc/" },
 };
 
 static void a_look_into_layers_sees_what_a_mount_would_show(void)
@@ -124,6 +125,7 @@ static void a_look_into_layers_sees_what_a_mount_would_show(void)
 		{ "/was-link/lib/kept", NULL, -ENOENT },
 		{ "/outside", NULL, -ENOENT }, /* of the image, not of this machine */
 		{ "/dangling", NULL, -ENOENT },
+		{ "/slash", NULL, -ENOENT },
 		{ "/usr/lib/libc/x", NULL, -ENOENT },
 		{ "/loop", NULL, -ELOOP },
 		{ "/pipe", NULL, -EINVAL },
