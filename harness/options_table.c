@@ -32,11 +32,11 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 				.help = "keep the store in hand: fetch images, or remove them",
 				.details =
 					"`pull` gets each IMAGE into the store, the newest that its tags and "
-					"packages lead to; without one those that a run may need. `rm` "
-					"removes "
-					"what only that IMAGE needs. `prune` removes everything that no "
-					"image "
-					"in the store needs, and what killed runs left." },
+					"packages lead to. `rm` removes what only that IMAGE needs. `prune` "
+					"takes no IMAGE and removes everything that none in the store needs, "
+					"and what killed runs left. Not while runs are under way. "
+					"KRUNNER_COMPAT_MIRRORS=\"HOST=URL ...\" names mirrors of "
+					"registries." },
 	[KC_COMMAND_DOCTOR] = { .name = "doctor",
 				.help = "show what this machine can and cannot do, and how to mend it" },
 	[KC_COMMAND_VERSION] = { .name = "version", .alias = "--version", .help = "print the version" },
