@@ -162,6 +162,16 @@ static int take_end_block(struct kc_tar_frame *frame, struct kc_error *err)
 	return 0;
 }
 
+/* Extended attributes are bytes of any kind (file capabilities of distributions' images); they are not kept. */
+static bool is_free_of_nul(const char *key, const char *value, const char *end)
+{
+	static const char attribute[] = "SCHILY.xattr.";
+	size_t length = (size_t)(value - key);
+	bool is_attribute = length > sizeof(attribute) && memcmp(key, attribute, sizeof(attribute) - 1) == 0;
+
+	return !memchr(key, '\0', is_attribute ? length : (size_t)(end - key));
+}
+
 /* "LENGTH KEY=VALUE\n", LENGTH counting all of it. */
 static bool parse_record(const char *bytes, size_t left, size_t *ret_length, const char **ret_key,
 			 const char **ret_value)
@@ -176,10 +186,10 @@ static bool parse_record(const char *bytes, size_t left, size_t *ret_length, con
 	*ret_length = length;
 	*ret_key = bytes + digits + 1;
 	*ret_value = memchr(*ret_key, '=', length - digits - 2);
-	if (!*ret_value || *ret_value == *ret_key || memchr(*ret_key, '\0', length - digits - 1))
+	if (!*ret_value || *ret_value == *ret_key)
 		return false;
 	(*ret_value)++;
-	return true;
+	return is_free_of_nul(*ret_key, *ret_value, bytes + length);
 }
 
 static bool key_is(const char *key, const char *value, const char *name)

@@ -310,6 +310,19 @@ static void tar_nul_in_pax_path(struct kc_buffer *tar)
 	add_plain(tar);
 }
 
+/* What a distribution's image has for newuidmap and the like. */
+static void tar_file_capability(struct kc_buffer *tar)
+{
+	kc_tar_add_raw(tar, 'x', "41 SCHILY.xattr.security.capability=\1\0\0\2\n", 41);
+	add_plain(tar);
+}
+
+static void tar_nul_in_pax_key(struct kc_buffer *tar)
+{
+	kc_tar_add_raw(tar, 'x', "41 SCHILY.xattr.security\0capability=\1\0\0\2\n", 41);
+	add_plain(tar);
+}
+
 static void tar_lonely_pax(struct kc_buffer *tar)
 {
 	add_plain(tar);
@@ -365,6 +378,8 @@ static const struct {
 	{ "A17 pax, then GNU", tar_pax_then_gnu, "pax and GNU extended headers are mixed" },
 	{ "pax record longer than its header", tar_truncated_pax_record, "pax header is malformed" },
 	{ "B18 NUL in a pax path", tar_nul_in_pax_path, "pax header is malformed" },
+	{ "NUL in an extended attribute, which is not kept", tar_file_capability, NULL },
+	{ "NUL in a pax key", tar_nul_in_pax_key, "pax header is malformed" },
 	{ "pax header without an entry", tar_lonely_pax, "an extended header has no entry" },
 	{ "two pax headers", tar_two_pax, "an extended header is repeated" },
 	{ "pax header without bounds", tar_huge_pax, "empty or too large" },
