@@ -1,5 +1,6 @@
 /* Published volumes on published root filesystems, end to end: what starts, what does not and why, and what is not even
  * tried. The root filesystems are those of ../shared/rootfs, or of $KC_ROOTFS. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fixtures/registry_server.h"
 #include "fixtures/temporary.h"
 #include "options.h"
 #include "sys/file.h"
@@ -140,6 +142,69 @@ static void what_cannot_be_one_run_is_refused(void)
 		run_words(rows[i].words, rows[i].status, &text);
 		KC_CHECK_CONTAINS(kc_buffer_string(&text), rows[i].text);
 	}
+}
+
+/* An image of images/ whose only source is a registry: the real Alpine, in a real registry, by way of a mirror; with what is added
+ * to it, sqlite3 and ctypes load. Taken out of the user's store again. $1: the rootfs, $2: the registry. */
+static const char publishing[] =
+	"set -e; for t in umoci skopeo; do command -v $t >/dev/null || exit 77; done\n"
+	"umoci init --layout layout; umoci new --image layout:t; umoci unpack --rootless --image layout:t "
+	"one\n"
+	"tar -C one/rootfs --no-same-owner -xzf \"$1\"; umoci repack --image layout:t one\n"
+	"skopeo --insecure-policy copy --dest-tls-verify=false oci:layout:t "
+	"docker://$2/library/alpine:3.17\n";
+
+static int publish(const char *directory, const char *rootfs, const char *host, struct kc_error *err)
+{
+	const char *const argv[] = { "sh", "-c", publishing, "sh", rootfs, host, NULL };
+	KC_CLEANUP_BUFFER struct kc_buffer output = KC_BUFFER_INIT(1u << 20);
+	const struct kc_process process = { .argv = argv,
+					    .directory = directory,
+					    .timeout_ms = 60000,
+					    .output = &output,
+					    .errors = &output };
+	int exit_status = -1, status = kc_process_run(&process, &exit_status, err);
+
+	if (status == 0 && exit_status != 0)
+		status = kc_error_set(err, exit_status == 77 ? ENOENT : EIO, "publish an image: %.700s",
+				      kc_buffer_string(&output));
+	return status;
+}
+
+static void a_definition_is_pulled_by_way_of_a_mirror(void)
+{
+	static const char *const run[] = { "run", "alpine3.17", "--volume", OLD_VOLUME, "-k", "imports",
+					   "-k",  "image",	"-k",	    "runtime",	NULL };
+	static const char *const remove[] = { "images", "rm", "alpine3.17", NULL };
+	KC_CLEANUP_TEMPORARY struct kc_temporary directory = { 0 };
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(4u << 20),
+					   removed = KC_BUFFER_INIT(1u << 20);
+	struct kc_registry_server server = { 0 };
+	KC_CLEANUP_FREE char *before = strdup(getenv("KRUNNER_COMPAT_MIRRORS")); /* kc_test.c sees to it */
+	char alpine[1024], mirrors[128];
+	struct kc_error err = { 0 };
+	int status;
+
+	if (!find_alpine(alpine))
+		KC_SKIP_UNPROVIDED("no " ALPINE_3_17 ".tar.gz in ../shared/rootfs or $KC_ROOTFS");
+	KC_REQUIRE_OK(kc_temporary_make(&directory, &err), err);
+	status = kc_registry_server_start(&server, directory.path, NULL, &err);
+	if (status == 0)
+		status = publish(directory.path, alpine + strlen("tar:"), server.host, &err);
+	(void)snprintf(mirrors, sizeof(mirrors), "docker.io=http://%s", server.host);
+	KC_CHECK_INT(setenv("KRUNNER_COMPAT_MIRRORS", mirrors, 1), 0);
+	if (status == 0) {
+		run_words(run, KC_EXIT_PASSED, &text);
+		run_words(remove, KC_EXIT_PASSED, &removed);
+	}
+	KC_CHECK_INT(setenv("KRUNNER_COMPAT_MIRRORS", before, 1), 0);
+	kc_registry_server_stop(&server);
+	if (status == -ENOENT)
+		KC_SKIP("docker-registry, umoci or skopeo is not installed");
+	KC_CHECK_OK(status, err);
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "image.libc-version: 1.2.3");
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "PASS alpine3.17.imports.sqlite3");
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "0 failed, 0 broken, 0 skipped");
 }
 
 static void check_row(const struct row *row, const char *alpine)
@@ -369,6 +434,6 @@ KC_TEST_SUITE(images, KC_LABEL_SLOW, KC_TEST(a_musl_that_is_too_old_is_told_by_t
 	      KC_TEST(an_old_alpine_is_told_by_the_symbols_it_lacks), KC_TEST(a_plain_debian_passes),
 	      KC_TEST(several_images_run_side_by_side),
 	      KC_TEST(all_images_are_those_that_the_volume_must_pass_on),
-	      KC_TEST(what_cannot_be_one_run_is_refused), KC_TEST(a_second_run_needs_no_network),
-	      KC_TEST(what_is_not_there_is_told_offline),
+	      KC_TEST(what_cannot_be_one_run_is_refused), KC_TEST(a_definition_is_pulled_by_way_of_a_mirror),
+	      KC_TEST(a_second_run_needs_no_network), KC_TEST(what_is_not_there_is_told_offline),
 	      KC_TEST(what_cannot_work_is_refused_in_a_sentence_and_forced_it_fails_as_cases));
