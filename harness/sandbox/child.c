@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <net/if.h>
@@ -210,7 +211,17 @@ static int make_sockets(const struct kc_sandbox_setup *setup, int sockets[KC_SAN
 		if (sockets[i] < 0)
 			return -errno;
 	}
+	if (setup->wants_diagnosis) {
+		sockets[setup->sockets] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+		if (sockets[setup->sockets] < 0)
+			return -errno;
+	}
 	return 0;
+}
+
+static unsigned int socket_count(const struct kc_sandbox_setup *setup)
+{
+	return setup->sockets + setup->wants_diagnosis;
 }
 
 static void tell_ready(const struct kc_sandbox_setup *setup, const int sockets[KC_SANDBOX_SOCKETS])
@@ -222,9 +233,9 @@ static void tell_ready(const struct kc_sandbox_setup *setup, const int sockets[K
 	struct kc_message message = { .kind = KC_MESSAGE_READY, .step = KC_STEP_PROGRAM };
 	struct iovec part = { .iov_base = &message, .iov_len = sizeof(message) };
 	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	size_t size = sizeof(int) * setup->sockets;
+	size_t size = sizeof(int) * socket_count(setup);
 
-	if (setup->sockets) {
+	if (size) {
 		struct cmsghdr *rights;
 
 		header.msg_control = control.bytes;
@@ -238,6 +249,23 @@ static void tell_ready(const struct kc_sandbox_setup *setup, const int sockets[K
 	(void)sendmsg(setup->control, &header, MSG_NOSIGNAL); /* as tell() */
 }
 
+/* Until the parent traces us: from the next system call on, those of the filter need a tracer. */
+static int wait_for_tracer(const struct kc_sandbox_setup *setup)
+{
+	const struct sock_fprog calls = { .len = setup->traced_calls_length,
+					  .filter = (struct sock_filter *)(uintptr_t)setup->traced_calls };
+	const struct kc_message here = { .kind = KC_MESSAGE_TRACE, .step = KC_STEP_PROGRAM };
+	struct kc_message go;
+
+	/* Pid 1 is not to be traced and we are, ptrace(2). Nothing of the volume runs yet. */
+	if (prctl(PR_SET_DUMPABLE, 1) < 0)
+		return -errno;
+	if (send(setup->control, &here, sizeof(here), MSG_NOSIGNAL) != (ssize_t)sizeof(here) ||
+	    recv(setup->control, &go, sizeof(go), 0) != (ssize_t)sizeof(go) || go.kind != KC_MESSAGE_GO)
+		return -ECANCELED; /* the parent gave up, and knows why */
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &calls) < 0 ? -errno : 0;
+}
+
 static _Noreturn void run_program(const struct kc_sandbox_setup *setup, int report)
 {
 	int saved;
@@ -249,6 +277,13 @@ static _Noreturn void run_program(const struct kc_sandbox_setup *setup, int repo
 	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		goto failed;
 	(void)umask(022); /* cannot fail */
+	if (setup->traced_calls_length) {
+		int status = wait_for_tracer(setup);
+
+		errno = -status;
+		if (status < 0)
+			goto failed;
+	}
 	(void)execve(setup->argv[0], setup->argv, setup->environment);
 failed:
 	saved = errno;
@@ -302,17 +337,12 @@ static void reap(pid_t program, int exec_errno, struct kc_message *ret_message)
 			ret_message->leftovers++;
 }
 
-static void supervise(const struct kc_sandbox_setup *setup)
+static void supervise(const struct kc_sandbox_setup *setup, int sockets[KC_SANDBOX_SOCKETS])
 {
 	struct kc_message ended = { .kind = KC_MESSAGE_ENDED, .end = KC_END_EXITED };
-	int sockets[KC_SANDBOX_SOCKETS];
 	int exec_errno = 0;
 	pid_t program = 0;
-	int status = make_sockets(setup, sockets);
 
-	if (status < 0)
-		refuse(setup, KC_STEP_SOCKETS, status, "TCP sockets");
-	done(setup, KC_STEP_SOCKETS);
 	if (setup->argv) {
 		program = start_program(setup, &exec_errno);
 		if (program < 0)
@@ -320,7 +350,7 @@ static void supervise(const struct kc_sandbox_setup *setup)
 	}
 	tell_ready(setup, sockets);
 	/* Only the program holds its streams and sockets from here on: their end is its end. */
-	for (unsigned int i = 0; i < setup->sockets; i++)
+	for (unsigned int i = 0; i < socket_count(setup); i++)
 		kc_fd_close(&sockets[i]);
 	(void)close(setup->output);
 	(void)close(setup->errors);
@@ -363,6 +393,10 @@ static const struct step steps_after_mounts[] = {
 	{ KC_STEP_EMULATOR, "binfmt_misc", register_emulator },
 	{ KC_STEP_LIMITS, "setrlimit", limit_resources },
 	{ KC_STEP_PRIVILEGES, "capabilities", drop_privileges },
+};
+
+/* Profiles refuse kinds of sockets that we need and programs do not. */
+static const struct step steps_after_sockets[] = {
 	{ KC_STEP_SECCOMP, "system-call filter", load_filter },
 };
 
@@ -379,7 +413,7 @@ static void reset_signals(void)
 _Noreturn void kc_sandbox_child(const struct kc_sandbox_setup *setup)
 {
 	enum kc_sandbox_step step = KC_STEP_OPEN;
-	int layer_fds[KC_SANDBOX_LAYERS], volume_fd = -1, status;
+	int layer_fds[KC_SANDBOX_LAYERS], sockets[KC_SANDBOX_SOCKETS], volume_fd = -1, status;
 	struct kc_message go;
 	char object[160];
 
@@ -403,6 +437,11 @@ _Noreturn void kc_sandbox_child(const struct kc_sandbox_setup *setup)
 		kc_fd_close(&layer_fds[i]);
 	kc_fd_close(&volume_fd);
 	apply_steps(setup, steps_after_mounts, KC_ARRAY_LENGTH(steps_after_mounts));
-	supervise(setup);
+	status = make_sockets(setup, sockets);
+	if (status < 0)
+		refuse(setup, KC_STEP_SOCKETS, status, "sockets");
+	done(setup, KC_STEP_SOCKETS);
+	apply_steps(setup, steps_after_sockets, KC_ARRAY_LENGTH(steps_after_sockets));
+	supervise(setup, sockets);
 	_exit(0);
 }

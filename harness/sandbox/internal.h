@@ -16,7 +16,7 @@
 #include "sandbox/sandbox.h"
 
 #define KC_SANDBOX_NAMESPACES 7
-#define KC_SANDBOX_SOCKETS 8
+#define KC_SANDBOX_SOCKETS 65 /* SCM_MAX_FD of unix(7) is 253 */
 
 /* What a user namespace's creation calls each namespace in /proc/PID/ns, and clone's flag for it. */
 extern const struct kc_sandbox_namespace {
@@ -35,7 +35,10 @@ struct kc_sandbox_setup {
 	char *const *environment;
 	const struct sock_filter *filter;
 	unsigned short filter_length;
+	const struct sock_filter *traced_calls; /* a second filter, of the program alone */
+	unsigned short traced_calls_length;	/* 0: the program is not traced */
 	unsigned int sockets;
+	bool wants_diagnosis; /* one socket more */
 	const char *emulator; /* what binfmt_misc takes; NULL: programs run on the CPU itself */
 	uint64_t upper_bytes;
 	uint64_t address_space_bytes; /* 0: a memory cgroup limits it */
@@ -50,6 +53,7 @@ enum kc_message_kind {
 	KC_MESSAGE_GO = 1, /* parent to child: ids are mapped, the cgroup is set */
 	KC_MESSAGE_STEP,   /* a step is done */
 	KC_MESSAGE_FAILED, /* a step was refused; the child is gone */
+	KC_MESSAGE_TRACE,  /* the program's process waits for its tracer, until KC_MESSAGE_GO */
 	KC_MESSAGE_READY,  /* the program runs; carries the sockets */
 	KC_MESSAGE_ENDED   /* the program is gone */
 };

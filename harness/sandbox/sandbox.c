@@ -37,8 +37,11 @@ struct kc_sandbox {
 	struct kc_sandbox_setup setup;
 	kc_sandbox_observer *observer;
 	void *observer_context;
+	kc_sandbox_attach *attach;
+	void *attach_context;
 	struct kc_cgroup cgroup;
-	pid_t init_pid; /* 0 while there is none to reap */
+	pid_t init_pid;	  /* 0 while there is none to reap */
+	pid_t sender_pid; /* of the last message, in our numbers; only for a program that is traced */
 	int init_pidfd;
 	int control;
 	int output;
@@ -135,8 +138,22 @@ void kc_sandbox_set_emulator(struct kc_sandbox *sandbox, const struct kc_emulato
 
 void kc_sandbox_set_sockets(struct kc_sandbox *sandbox, unsigned int count)
 {
-	assert(count <= KC_SANDBOX_SOCKETS);
+	assert(count < KC_SANDBOX_SOCKETS); /* and one for diagnosis */
 	sandbox->setup.sockets = count;
+}
+
+void kc_sandbox_set_diagnosis(struct kc_sandbox *sandbox, bool wanted)
+{
+	sandbox->setup.wants_diagnosis = wanted;
+}
+
+void kc_sandbox_set_tracer(struct kc_sandbox *sandbox, const struct kc_seccomp_filter *calls,
+			   kc_sandbox_attach *attach, void *context)
+{
+	sandbox->setup.traced_calls = calls->instructions;
+	sandbox->setup.traced_calls_length = calls->length;
+	sandbox->attach = attach;
+	sandbox->attach_context = context;
 }
 
 void kc_sandbox_set_observer(struct kc_sandbox *sandbox, kc_sandbox_observer *observer, void *context)
@@ -231,12 +248,15 @@ static int open_null(int *ret_fd)
 static int open_channels(struct kc_sandbox *sandbox)
 {
 	struct kc_sandbox_setup *setup = &sandbox->setup;
-	int control[2], output[2], errors[2], status;
+	int control[2], output[2], errors[2], status, yes = 1;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
 		return -errno;
 	sandbox->control = control[0];
 	setup->control = control[1];
+	/* Who sends, in our numbers, unix(7). */
+	if (sandbox->attach && setsockopt(control[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0)
+		return -errno;
 	if (pipe2(output, O_CLOEXEC) < 0)
 		return -errno;
 	sandbox->output = output[0];
@@ -299,18 +319,27 @@ static int map_ids(const struct kc_sandbox *sandbox)
 	return status == 0 ? write_proc(sandbox->init_pid, "gid_map", groups) : status;
 }
 
-static void take_sockets(struct kc_sandbox *sandbox, struct msghdr *header)
+static void take_parts(struct kc_sandbox *sandbox, struct msghdr *header)
 {
-	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part))
-		if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS)
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
+		struct ucred sender;
+
+		if (part->cmsg_level != SOL_SOCKET)
+			continue;
+		if (part->cmsg_type == SCM_RIGHTS)
 			memcpy(sandbox->sockets, CMSG_DATA(part), part->cmsg_len - CMSG_LEN(0));
+		if (part->cmsg_type != SCM_CREDENTIALS)
+			continue;
+		memcpy(&sender, CMSG_DATA(part), sizeof(sender));
+		sandbox->sender_pid = sender.pid;
+	}
 }
 
 /* The next message of the child. 1, 0 when it is gone, or a negative errno. */
 static int receive(struct kc_sandbox *sandbox, struct kc_message *ret_message, int flags)
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int) * KC_SANDBOX_SOCKETS)];
+		char bytes[CMSG_SPACE(sizeof(int) * KC_SANDBOX_SOCKETS) + CMSG_SPACE(sizeof(struct ucred))];
 		struct cmsghdr align;
 	} control;
 	struct iovec part = { .iov_base = ret_message, .iov_len = sizeof(*ret_message) };
@@ -328,8 +357,34 @@ static int receive(struct kc_sandbox *sandbox, struct kc_message *ret_message, i
 		return got < 0 && errno != ECONNRESET ? -errno : 0;
 	if (got != (ssize_t)sizeof(*ret_message))
 		return -EPROTO;
-	take_sockets(sandbox, &header);
+	take_parts(sandbox, &header);
 	return 1;
+}
+
+/* The program's process waits; whoever wants to traces it, and it goes on. */
+static int let_attach(struct kc_sandbox *sandbox, struct kc_error *err)
+{
+	const struct kc_message go = { .kind = KC_MESSAGE_GO };
+	int status;
+
+	if (!sandbox->attach || sandbox->sender_pid <= 0)
+		return kc_error_set(err, EPROTO, "sandbox: unexpected message of the program's process");
+	status = sandbox->attach(sandbox->attach_context, sandbox->sender_pid, err);
+	if (status < 0)
+		return kc_error_prefix(err, "sandbox");
+	if (send(sandbox->control, &go, sizeof(go), MSG_NOSIGNAL) < 0 && errno != EPIPE)
+		return kc_error_errno(err, errno, "sandbox: wake the program's process");
+	return 0;
+}
+
+/* What a message means that is neither a step nor the last one: an error. */
+static int refused(enum kc_sandbox_step last, struct kc_message *message, struct kc_error *err)
+{
+	if (message->kind != KC_MESSAGE_FAILED || message->step >= KC_STEP_COUNT)
+		return kc_error_set(err, EPROTO, "sandbox: unexpected message of pid 1 after the step \"%s\"",
+				    step_names[last]);
+	message->object[sizeof(message->object) - 1] = '\0';
+	return step_error(message->step, message->errno_value, message->object, err);
 }
 
 /* Follows the child through its steps until the program runs. */
@@ -346,12 +401,14 @@ static int follow(struct kc_sandbox *sandbox, struct kc_error *err)
 		if (got == 0)
 			return kc_error_set(err, ECHILD, "sandbox: pid 1 died after the step \"%s\"",
 					    step_names[last]);
-		if (message.kind == KC_MESSAGE_FAILED && message.step < KC_STEP_COUNT) {
-			message.object[sizeof(message.object) - 1] = '\0';
-			return step_error(message.step, message.errno_value, message.object, err);
+		if (message.kind == KC_MESSAGE_TRACE) {
+			got = let_attach(sandbox, err);
+			if (got < 0)
+				return got;
+			continue;
 		}
 		if (message.kind != KC_MESSAGE_STEP && message.kind != KC_MESSAGE_READY)
-			return kc_error_set(err, EPROTO, "sandbox: unexpected message of pid 1");
+			return refused(last, &message, err);
 		last = message.step < KC_STEP_COUNT ? message.step : last;
 		observe(sandbox, last);
 		if (message.kind == KC_MESSAGE_READY)
@@ -446,6 +503,11 @@ int kc_sandbox_take_socket(struct kc_sandbox *sandbox)
 	if (sandbox->next_socket >= sandbox->setup.sockets)
 		return -1;
 	return KC_STEAL_FD(sandbox->sockets[sandbox->next_socket++]);
+}
+
+int kc_sandbox_take_diagnosis(struct kc_sandbox *sandbox)
+{
+	return KC_STEAL_FD(sandbox->sockets[sandbox->setup.sockets]);
 }
 
 const char *kc_sandbox_limits_text(const struct kc_sandbox *sandbox)

@@ -10,7 +10,7 @@
  * What is set up, in this order: user, mount, pid, net, ipc, uts and cgroup namespaces; private mount
  * propagation; an overlay of the read-only image below a size-limited tmpfs; /proc, /dev, /dev/pts, /dev/shm,
  * /tmp; the volume read-only at its place; pivot_root; loopback up; proof that every namespace differs from
- * the host's; the emulator, if one is set; resource limits; no groups, no capabilities, no_new_privs; the seccomp filter. A layer that
+ * the host's; the emulator, if one is set; resource limits; no groups, no capabilities, no_new_privs; sockets; the seccomp filter. A layer that
  * cannot be applied ends the start with an error that names the step: nothing is ever run with less.
  * namespaces(7), mount_namespaces(7), user_namespaces(7), cgroups(7).
  *
@@ -53,8 +53,8 @@ enum kc_sandbox_step {
 	KC_STEP_EMULATOR,
 	KC_STEP_LIMITS,
 	KC_STEP_PRIVILEGES,
-	KC_STEP_SECCOMP,
 	KC_STEP_SOCKETS,
+	KC_STEP_SECCOMP,
 	KC_STEP_PROGRAM,
 	KC_STEP_COUNT
 };
@@ -104,6 +104,19 @@ void kc_sandbox_set_emulator(struct kc_sandbox *sandbox, const struct kc_emulato
  * namespace, so that the harness may connect them from outside. */
 void kc_sandbox_set_sockets(struct kc_sandbox *sandbox, unsigned int count);
 
+/* A socket of NETLINK_SOCK_DIAG beside them, sock_diag(7): for questions about connections in that namespace. */
+void kc_sandbox_set_diagnosis(struct kc_sandbox *sandbox, bool wanted);
+
+/*
+ * The program is to be traced: `attach` is called during kc_sandbox_start with its process, in the caller's numbers, that has
+ * not executed it yet and is about to load `calls`, a filter of kc_seccomp_trace. What `attach` returns below 0 ends the start.
+ * All borrowed until release. The tracer lets go before kc_sandbox_wait and kc_sandbox_release: what is traced does not end
+ * without it.
+ */
+typedef int kc_sandbox_attach(void *context, pid_t pid, struct kc_error *err);
+void kc_sandbox_set_tracer(struct kc_sandbox *sandbox, const struct kc_seccomp_filter *calls,
+			   kc_sandbox_attach *attach, void *context);
+
 /* Called in the parent for every step that is done, in order; for progress and `doctor`. */
 typedef void kc_sandbox_observer(void *context, enum kc_sandbox_step step);
 void kc_sandbox_set_observer(struct kc_sandbox *sandbox, kc_sandbox_observer *observer, void *context);
@@ -119,6 +132,7 @@ bool kc_sandbox_is_running(const struct kc_sandbox *sandbox);
 int kc_sandbox_output_fd(const struct kc_sandbox *sandbox); /* the program's stdout */
 int kc_sandbox_error_fd(const struct kc_sandbox *sandbox);  /* its stderr */
 int kc_sandbox_take_socket(struct kc_sandbox *sandbox);	    /* -1 when none is left; the caller closes it */
+int kc_sandbox_take_diagnosis(struct kc_sandbox *sandbox);  /* likewise */
 
 /* Drains both streams and waits for the end, until `deadline_ms` of kc_now_ms; then kills. Streams may be
  * NULL. */

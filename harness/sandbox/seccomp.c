@@ -173,6 +173,22 @@ static int add_rule(scmp_filter_ctx context, const cJSON *rule, uint32_t default
 	return 0;
 }
 
+static int start_filter(uint32_t default_action, const char *name, scmp_filter_ctx *ret_context,
+			struct kc_error *err)
+{
+	int status;
+
+	*ret_context = seccomp_init(default_action);
+	if (!*ret_context)
+		return kc_error_errno(err, ENOMEM, "%s: start a filter", name);
+	status = seccomp_attr_set(*ret_context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (status < 0)
+		return kc_error_errno(err, status, "%s: set the action for other architectures", name);
+	/* A binary tree instead of a list of some 350 comparisons for each system call; libseccomp 2.5. */
+	status = seccomp_attr_set(*ret_context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	return status < 0 ? kc_error_errno(err, status, "%s: choose the filter's shape", name) : 0;
+}
+
 static int export_filter(scmp_filter_ctx context, const char *name, struct kc_seccomp_filter *ret_filter,
 			 struct kc_error *err)
 {
@@ -218,16 +234,9 @@ int kc_seccomp_compile(const char *profile, size_t length, const char *name,
 		status = kc_json_get_array(json, "syscalls", name, &rules, err);
 	if (status < 0)
 		return status;
-	context = seccomp_init(default_action);
-	if (!context)
-		return kc_error_errno(err, ENOMEM, "%s: start a filter", name);
-	status = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	status = start_filter(default_action, name, &context, err);
 	if (status < 0)
-		return kc_error_errno(err, status, "%s: set the action for other architectures", name);
-	/* A binary tree instead of a list of some 350 comparisons for each system call; libseccomp 2.5. */
-	status = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (status < 0)
-		return kc_error_errno(err, status, "%s: choose the filter's shape", name);
+		return status;
 	cJSON_ArrayForEach(rule, rules)
 	{
 		status = add_rule(context, rule, default_action, name, err);
@@ -235,6 +244,25 @@ int kc_seccomp_compile(const char *profile, size_t length, const char *name,
 			return status;
 	}
 	return export_filter(context, name, ret_filter, err);
+}
+
+int kc_seccomp_trace(const char *(*call)(size_t index), struct kc_seccomp_filter *ret_filter,
+		     struct kc_error *err)
+{
+	static const char name[] = "traced calls";
+	KC_CLEANUP(cleanup_context) scmp_filter_ctx context = NULL;
+	int status = start_filter(SCMP_ACT_ALLOW, name, &context, err);
+
+	for (size_t i = 0; status == 0 && call(i); i++) {
+		int number = seccomp_syscall_resolve_name(call(i));
+
+		if (number == __NR_SCMP_ERROR || number < 0)
+			continue;
+		status = seccomp_rule_add_array(context, SCMP_ACT_TRACE(0), number, 0, NULL);
+		if (status < 0)
+			return kc_error_errno(err, status, "%s: add the rule for %s", name, call(i));
+	}
+	return status < 0 ? status : export_filter(context, name, ret_filter, err);
 }
 
 void kc_seccomp_release(struct kc_seccomp_filter *filter)

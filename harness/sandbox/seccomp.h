@@ -25,6 +25,11 @@ struct kc_seccomp_filter {
 int kc_seccomp_compile(const char *profile, size_t length, const char *name,
 		       struct kc_seccomp_filter *ret_filter, struct kc_error *err)
 	__attribute__((warn_unused_result));
+/* A filter that hands the calls whose names `call` gives to whoever traces the process, and lets all others pass. `call` is
+ * asked with 0, 1 and so on until it returns NULL; a name that this architecture does not have is passed over. Beside another
+ * filter of the process: what that refuses stays refused, seccomp(2). */
+int kc_seccomp_trace(const char *(*call)(size_t index), struct kc_seccomp_filter *ret_filter,
+		     struct kc_error *err) __attribute__((warn_unused_result));
 void kc_seccomp_release(struct kc_seccomp_filter *filter);
 
 #endif
