@@ -1,22 +1,16 @@
 /* The web terminal: ttyd starts, and keeps idle connections as the policy says. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cases/cases.h"
-#include "image/image.h"
-#include "compat/policy.h"
-#include "net/keepalive_run.h"
+#include "cases/terminal.h"
 #include "run/program.h"
-#include "sys/fd.h"
-#include "sys/time.h"
 
-#define TTYD KC_VOLUME_MOUNT_POINT "/bin/ttyd"
-#define PORT 7681 /* the agent's */
+#define HOUR_MS (60 * 60 * 1000)
 
 static void ttyd_version(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
 {
-	static const char *const argv[] = { TTYD, "--version", NULL };
+	static const char *const argv[] = { KC_TERMINAL, "--version", NULL };
 	KC_CLEANUP_PROGRAM struct kc_program program = { 0 };
 	struct kc_error err = { 0 };
 	const char *output;
@@ -37,197 +31,62 @@ static void ttyd_version(const struct kc_case *row, struct kc_case_context *cont
 
 /* In this order for a reason: ttyd up to 1.7.1 at least dies when another than its oldest client disconnects while others
  * stay (see net/keepalive_run.h), and it is the silent one that is hung up. */
-static const struct {
-	const char *name;
-	enum kc_keepalive_policy policy;
-} clients[] = {
-	{ "silent", KC_KEEPALIVE_SILENT },
-	{ "answering", KC_KEEPALIVE_ANSWERING },
+static const struct kc_terminal_group silent_and_answering[] = {
+	{ .name = "silent", .policy = KC_KEEPALIVE_SILENT },
+	{ .name = "answering", .policy = KC_KEEPALIVE_ANSWERING },
 };
 
-static void take_windows(const struct kc_policy *policy, struct kc_keepalive_windows *ret_windows)
+static const struct kc_terminal_group one[] = {
+	{ .name = "answering", .policy = KC_KEEPALIVE_ANSWERING },
+};
+
+static const struct kc_terminal_group stopping[] = {
+	{ .name = "stopping", .policy = KC_KEEPALIVE_STOPPING, .stops_somewhen = true },
+	{ .name = "answering", .policy = KC_KEEPALIVE_ANSWERING },
+};
+
+static const struct kc_terminal_group fifty[] = {
+	{ .name = "answering", .policy = KC_KEEPALIVE_ANSWERING, .count = 50 },
+};
+
+static const struct kc_terminal_group behind_proxy[] = {
+	{ .name = "proxied", .policy = KC_KEEPALIVE_ANSWERING, .behind_proxy = true },
+};
+
+static const struct kc_terminal_group half_open[] = {
+	{ .name = "half-open", .policy = KC_KEEPALIVE_HALF_OPEN },
+	{ .name = "answering", .policy = KC_KEEPALIVE_ANSWERING },
+};
+
+static const struct kc_terminal_group between_others[] = {
+	{ .name = "older", .policy = KC_KEEPALIVE_ANSWERING },
+	{ .name = "silent", .policy = KC_KEEPALIVE_SILENT },
+	{ .name = "newer", .policy = KC_KEEPALIVE_ANSWERING },
+};
+
+#define GROUPS(table) .groups = (table), .count = KC_ARRAY_LENGTH(table)
+
+static const struct kc_terminal_scenario keepalive = { GROUPS(silent_and_answering) };
+static const struct kc_terminal_scenario day_idle = { GROUPS(one), .observe_ms = 24 * HOUR_MS };
+static const struct kc_terminal_scenario stops_answering = { GROUPS(stopping), .observe_ms = 120000 };
+static const struct kc_terminal_scenario fifty_clients = { GROUPS(fifty) };
+static const struct kc_terminal_scenario proxy = { GROUPS(behind_proxy), .observe_ms = HOUR_MS / 6 };
+static const struct kc_terminal_scenario half_open_connection = { GROUPS(half_open) };
+static const struct kc_terminal_scenario others_stay = { GROUPS(between_others) };
+
+static void watch(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
 {
-	const struct kc_policy_keepalive *keepalive = kc_policy_keepalive(policy);
+	struct kc_case_context in_virtual_time = *context;
 
-	*ret_windows = (struct kc_keepalive_windows){
-		.ping_interval_ms = keepalive->ping_interval_ms,
-		.ping_tolerance_ms = keepalive->ping_tolerance_ms,
-		.hangup_ms = keepalive->hangup_ms,
-		.hangup_tolerance_ms = keepalive->hangup_tolerance_ms,
-		.observe_ms = keepalive->observe_ms,
-	};
-}
-
-static void measurement(struct kc_result *result, const char *client, const char *what, int64_t ms)
-{
-	char name[128];
-
-	(void)snprintf(name, sizeof(name), "%s-%s-seconds", client, what);
-	kc_result_property(result, name, "%.3f", (double)ms / 1000);
-}
-
-static void report_client(const struct kc_keepalive_client_report *client, struct kc_result *result)
-{
-	const struct kc_keepalive *keepalive = &client->keepalive;
-	char name[64];
-
-	for (size_t i = 0; i < keepalive->ping_count && i < KC_KEEPALIVE_PINGS_MAX; i++) {
-		(void)snprintf(name, sizeof(name), "ping-%zu-after", i + 1);
-		measurement(result, client->name, name, kc_keepalive_interval_ms(keepalive, i));
+	if (!row->needs_virtual_time) {
+		kc_terminal_watch(row->data, context, result);
+	} else if (context->untimed) {
+		kc_result_skip(result, "takes too long in real time: %s", context->untimed->text);
+		kc_result_hint(result, "%s", context->untimed->hint);
+	} else {
+		in_virtual_time.time = KC_TIME_VIRTUAL; /* of both, the one that there is */
+		kc_terminal_watch(row->data, &in_virtual_time, result);
 	}
-	if (keepalive->how != KC_KEEPALIVE_OPEN) {
-		measurement(result, client->name, "hangup-after", keepalive->idle_ms);
-		(void)snprintf(name, sizeof(name), "%s-end", client->name);
-		kc_result_property(result, name, "%s", kc_keepalive_close_name(keepalive->how));
-	}
-	if (client->command_ok)
-		measurement(result, client->name, "command", client->command_ms);
-	measurement(result, client->name, "measurement-late", keepalive->late_ms);
-}
-
-/* Adds "CLIENT: TEXT" to a list. What does not fit is cut: the properties have all of it. */
-static void add_part(char *list, size_t size, const char *client, const char *text)
-{
-	size_t used = strlen(list);
-
-	if (used)
-		used += (size_t)snprintf(list + used, size - used, "; ");
-	if (used < size)
-		(void)snprintf(list + used, size - used, "%s: %s", client, text);
-}
-
-/* Every client that failed is named, and a client that could not be judged takes nothing away from one that failed. */
-static void judge_clients(const struct kc_keepalive_report *report, struct kc_result *result)
-{
-	char message[2048] = "", expected[1024] = "", got[1024] = "", unclear[1024] = "";
-
-	for (size_t i = 0; i < report->count; i++) {
-		const struct kc_keepalive_client_report *client = &report->clients[i];
-		const struct kc_keepalive *keepalive = &client->keepalive;
-		char part[sizeof(keepalive->expected) + sizeof(keepalive->got) +
-			  sizeof(client->protocol_error) + 32];
-
-		if (keepalive->verdict == KC_KEEPALIVE_PASS)
-			continue;
-		if (keepalive->verdict != KC_KEEPALIVE_FAIL) {
-			add_part(unclear, sizeof(unclear), client->name, keepalive->got);
-			continue;
-		}
-		(void)snprintf(part, sizeof(part), "expected %s, got %s%s%s", keepalive->expected,
-			       keepalive->got, client->protocol_error[0] ? "; " : "", client->protocol_error);
-		add_part(message, sizeof(message), client->name, part);
-		add_part(expected, sizeof(expected), client->name, keepalive->expected);
-		add_part(got, sizeof(got), client->name, keepalive->got);
-	}
-	if (*message)
-		kc_result_fail(result, expected, got, "ttyd's clients: %s", message);
-	else if (*unclear)
-		kc_result_broken(result, "this machine was too busy to tell: %s", unclear);
-	else
-		kc_result_pass(result);
-}
-
-/* Between the turns of the measurement. */
-static int is_alive(void *context, struct kc_error *err)
-{
-	struct kc_program *program = context;
-
-	kc_program_drain(program);
-	return kc_sandbox_is_running(program->sandbox) ? 0 : kc_error_set(err, ECHILD, "ttyd has ended");
-}
-
-/* Its log, which is all that it says about a connection. */
-static void show_log(struct kc_program *program, struct kc_case_context *context, struct kc_result *result)
-{
-	struct kc_error err = { 0 };
-
-	if (kc_program_gather(context, program, &err) < 0)
-		kc_result_broken_by(result, &err);
-	else
-		kc_program_show(program, result);
-}
-
-/* Why the measurement could not go on: a ttyd that died or never listened is the volume's failure, anything else is ours. */
-static void judge_end(struct kc_program *program, struct kc_case_context *context,
-		      const struct kc_error *cause, struct kc_result *result)
-{
-	struct kc_error err = { 0 };
-
-	if (kc_sandbox_is_running(program->sandbox)) {
-		if (cause->code == -ECONNREFUSED)
-			kc_result_fail(result, "ttyd accepts connections", "connection refused",
-				       "ttyd runs and does not listen on port %d", PORT);
-		else
-			kc_result_broken_by(result, cause);
-		show_log(program, context, result);
-		return;
-	}
-	if (kc_program_finish(context, program, &err) < 0)
-		kc_result_broken_by(result, &err);
-	else if (kc_program_succeeded(program, context, "ttyd", result))
-		kc_result_fail(result, "ttyd runs until it is ended", "it ended by itself",
-			       "ttyd: ended by itself");
-}
-
-static void measure(struct kc_program *program, struct kc_case_context *context, struct kc_result *result)
-{
-	struct kc_keepalive_client table[KC_ARRAY_LENGTH(clients)];
-	struct kc_keepalive_options options = { .clients = table,
-						.count = KC_ARRAY_LENGTH(clients),
-						.deadline_ms = context->deadline_ms,
-						.check = is_alive,
-						.check_context = program };
-	struct kc_keepalive_report report;
-	struct kc_error err = { 0 };
-	int status;
-
-	for (size_t i = 0; i < KC_ARRAY_LENGTH(clients); i++)
-		table[i] = (struct kc_keepalive_client){ .name = clients[i].name,
-							 .policy = clients[i].policy,
-							 .fd = kc_sandbox_take_socket(program->sandbox),
-							 .port = PORT };
-	take_windows(context->policy, &options.windows);
-	status = kc_keepalive_run(&options, &report, &err);
-	for (size_t i = 0; i < KC_ARRAY_LENGTH(clients); i++)
-		kc_fd_close(&table[i].fd);
-	if (status < 0) {
-		judge_end(program, context, &err, result);
-		return;
-	}
-	for (size_t i = 0; i < report.count; i++)
-		report_client(&report.clients[i], result);
-	judge_clients(&report, result);
-	show_log(program, context, result);
-}
-
-/* The shell that the agent chooses. */
-static const char *choose_shell(const struct kc_image *image)
-{
-	static const char *const shells[] = { "/bin/zsh", "/bin/bash", "/bin/ash" };
-
-	for (size_t i = 0; i < KC_ARRAY_LENGTH(shells); i++)
-		if (kc_layers_have_file(&image->layers, shells[i]))
-			return shells[i];
-	return "/bin/sh";
-}
-
-/* ttyd as the agent starts it (PyPI package backend.ai-kernel, intrinsic.py): a build that wants another option to let the
- * user type has to fail here. */
-static void keepalive(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)
-{
-	const char *const argv[] = { TTYD, "-p", "7681", choose_shell(context->image), NULL };
-	KC_CLEANUP_PROGRAM struct kc_program program = { 0 };
-	struct kc_error err = { 0 };
-
-	if (kc_program_prepare(context, argv, kc_environment_plain, &program, &err) < 0) {
-		kc_result_broken_by(result, &err);
-		return;
-	}
-	kc_sandbox_set_sockets(program.sandbox, KC_ARRAY_LENGTH(clients));
-	if (kc_program_start(&program, &err) < 0)
-		kc_result_broken_by(result, &err);
-	else
-		measure(&program, context, result);
 }
 
 static const struct kc_case cases[] = {
@@ -235,7 +94,21 @@ static const struct kc_case cases[] = {
 	  .timeout_ms = 20000 },
 	{ KC_CASE("keepalive"),
 	  .what = "ttyd pings an answering client in time and keeps it, and hangs up a silent one in time",
-	  .run = keepalive, .waits = true, .timeout_ms = 60000 },
+	  .run = watch, .data = &keepalive, .waits = true, .timeout_ms = 60000 },
+	{ KC_CASE("day-idle"),
+	  .what = "a terminal that nobody uses for 24 hours keeps its client and its shell", .run = watch,
+	  .data = &day_idle, .needs_virtual_time = true, .timeout_ms = 120000 },
+	{ KC_CASE("stops-answering"), .what = "a client that stops answering somewhen is hung up in time",
+	  .run = watch, .data = &stops_answering, .needs_virtual_time = true, .timeout_ms = 60000 },
+	{ KC_CASE("fifty-clients"), .what = "fifty clients at once are all pinged in time and kept",
+	  .run = watch, .data = &fifty_clients, .needs_virtual_time = true, .timeout_ms = 120000 },
+	{ KC_CASE("behind-proxy"),
+	  .what = "pings keep a connection alive through a proxy that cuts what is quiet", .run = watch,
+	  .data = &proxy, .needs_virtual_time = true, .timeout_ms = 60000 },
+	{ KC_CASE("half-open"), .what = "a connection without a whole handshake is hung up, and others stay",
+	  .run = watch, .data = &half_open_connection, .needs_virtual_time = true, .timeout_ms = 60000 },
+	{ KC_CASE("others-stay"), .what = "when one client is hung up the others stay, older and newer",
+	  .run = watch, .data = &others_stay, .needs_virtual_time = true, .timeout_ms = 60000 },
 };
 
 const struct kc_case_table kc_cases_ttyd = {

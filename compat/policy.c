@@ -316,11 +316,15 @@ static bool is_whole(double number)
 
 static int read_keepalive(struct kc_policy *policy, struct kc_error *err)
 {
-	static const char *const known[] = { "ping_interval_ms",    "ping_tolerance_ms", "hangup_ms",
-					     "hangup_tolerance_ms", "observe_ms",	 NULL };
-	int64_t *const fields[] = { &policy->keepalive.ping_interval_ms, &policy->keepalive.ping_tolerance_ms,
-				    &policy->keepalive.hangup_ms, &policy->keepalive.hangup_tolerance_ms,
-				    &policy->keepalive.observe_ms };
+	static const char *const known[] = { "ping_interval_ms",    "ping_tolerance_ms",  "hangup_ms",
+					     "hangup_tolerance_ms", "observe_ms",	  "half_open_ms",
+					     "proxy_idle_ms",	    "clock_tolerance_ms", NULL };
+	int64_t *const fields[] = {
+		&policy->keepalive.ping_interval_ms, &policy->keepalive.ping_tolerance_ms,
+		&policy->keepalive.hangup_ms,	     &policy->keepalive.hangup_tolerance_ms,
+		&policy->keepalive.observe_ms,	     &policy->keepalive.half_open_ms,
+		&policy->keepalive.proxy_idle_ms,    &policy->keepalive.clock_tolerance_ms
+	};
 	const cJSON *object = NULL;
 	int status = kc_json_get_object(policy->document, "keepalive", "policy", &object, err);
 

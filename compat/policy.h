@@ -78,7 +78,10 @@ struct kc_policy_keepalive {
 	int64_t ping_tolerance_ms;
 	int64_t hangup_ms; /* after the last sign of life of a client that does not answer */
 	int64_t hangup_tolerance_ms;
-	int64_t observe_ms; /* how long the client that answers is watched */
+	int64_t observe_ms;	    /* how long the client that answers is watched */
+	int64_t half_open_ms;	    /* a connection without a whole handshake must be gone by then */
+	int64_t proxy_idle_ms;	    /* the shortest time after which proxies in the field cut what is quiet */
+	int64_t clock_tolerance_ms; /* by which a span may differ in virtual and in real time */
 };
 const struct kc_policy_keepalive *kc_policy_keepalive(const struct kc_policy *policy);
 

@@ -84,6 +84,7 @@ static int open_inputs(struct run *run, struct kc_error *err)
 						   .force = run->options->force,
 						   .is_offline = run->options->offline,
 						   .require_real = run->options->require_real,
+						   .time = (enum kc_time)run->options->time,
 						   .architecture = architecture(run->options),
 						   .progress = kc_waiting_download,
 						   .listener = kc_waiting_work,
@@ -112,6 +113,7 @@ static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 						 .list_count = KC_ARRAY_LENGTH(lists),
 						 .has_wheel = run->inputs.has_wheel,
 						 .timeout_ms = run->options->timeout_ms,
+						 .is_real_time = run->options->time == KC_TIME_REAL,
 						 .is_emulated = kc_inputs_emulator(&run->inputs) != NULL };
 
 	return kc_plan_add(&run->plan, &request, err);
@@ -152,8 +154,8 @@ static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
 	const struct kc_options *options = run->options;
 	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)];
-	const char *words[8] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
-				 options->volume ? options->volume : release };
+	const char *words[10] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
+				  options->volume ? options->volume : release };
 	size_t count = 5;
 	int status = 0;
 
@@ -163,6 +165,10 @@ static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 	}
 	if (options->force)
 		words[count++] = "--force";
+	if (options->time != KC_TIME_VIRTUAL) {
+		words[count++] = "--time";
+		words[count++] = kc_time_name((enum kc_time)options->time);
+	}
 	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);
 	kc_buffer_init(reproduce, LIST_LIMIT);
 	for (size_t i = 0; status == 0 && i < count; i++) {
@@ -229,6 +235,9 @@ static int make_suites(struct run *run, struct kc_error *err)
 						  .policy = run->inputs.policy,
 						  .filter = &run->inputs.filter,
 						  .emulator = kc_inputs_emulator(&run->inputs),
+						  .time = run->inputs.time,
+						  .untimed = run->inputs.untimed.code ? &run->inputs.untimed
+										      : NULL,
 						  .keep = run->options->keep,
 						  .must_run = run->options->must_run };
 		run->told_suites[i] =

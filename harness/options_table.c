@@ -9,6 +9,7 @@
 #define FIELD(name) .offset = offsetof(struct kc_options, name)
 
 const char *const kc_arch_choices[] = { "native", "x86_64", "aarch64", NULL };
+static const char *const time_choices[] = { "virtual", "real", "both", NULL };
 static const char *const color_choices[] = { "auto", "always", "never", NULL };
 
 const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
@@ -104,6 +105,14 @@ const struct kc_option_row kc_option_rows[] = {
 	  FIELD(timeout_ms),
 	  .maximum = 86400,
 	  .help = "time limit of every case, instead of its own" },
+	{ .name = "time",
+	  .argument = "TIME",
+	  .type = KC_OPTION_CHOICE,
+	  .commands = RUN,
+	  FIELD(time),
+	  .choices = time_choices,
+	  .help = "what programs see whose promises are about time: virtual (hours in seconds; real where a "
+		  "program cannot be traced), real, or both, which have to agree" },
 	{ .name = "jobs",
 	  .letter = 'j',
 	  .argument = "N",

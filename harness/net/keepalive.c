@@ -41,7 +41,11 @@ void kc_keepalive_init(struct kc_keepalive *keepalive, enum kc_keepalive_policy 
 	const struct kc_keepalive_windows *w = windows;
 
 	*keepalive = (struct kc_keepalive){ .windows = windows, .policy = policy };
-	if (policy == KC_KEEPALIVE_SILENT)
+	if (policy == KC_KEEPALIVE_HALF_OPEN)
+		(void)snprintf(keepalive->expected, sizeof(keepalive->expected),
+			       "hung up " SECONDS " after connecting at the latest",
+			       SECONDS_OF(w->half_open_ms));
+	else if (policy != KC_KEEPALIVE_ANSWERING)
 		(void)snprintf(keepalive->expected, sizeof(keepalive->expected),
 			       "hung up " SECONDS " after its last sign of life, give or take " SECONDS,
 			       SECONDS_OF(w->hangup_ms), SECONDS_OF(w->hangup_tolerance_ms));
@@ -67,6 +71,13 @@ const char *kc_keepalive_close_name(enum kc_keepalive_close how)
 int64_t kc_keepalive_interval_ms(const struct kc_keepalive *keepalive, size_t index)
 {
 	return keepalive->pings_ms[index] - (index ? keepalive->pings_ms[index - 1] : 0);
+}
+
+bool kc_keepalive_answers(const struct kc_keepalive *keepalive, int64_t now_ms)
+{
+	return keepalive->policy == KC_KEEPALIVE_ANSWERING ||
+	       (keepalive->policy == KC_KEEPALIVE_STOPPING &&
+		now_ms - keepalive->connected_ms < keepalive->stop_ms);
 }
 
 /* The worst verdict stands, and of equals the first: later ones tend to follow from it. */
@@ -124,10 +135,16 @@ static void on_ping(struct kc_keepalive *keepalive, const struct kc_keepalive_ev
 	int64_t idle_ms = event->now_ms - keepalive->valid_ms;
 	enum kc_keepalive_verdict verdict;
 
-	if (keepalive->ping_count < KC_KEEPALIVE_PINGS_MAX)
+	if (keepalive->ping_count < KC_KEEPALIVE_PINGS_MAX) {
 		keepalive->pings_ms[keepalive->ping_count] = event->now_ms - keepalive->connected_ms;
+		keepalive->pings_late_ms[keepalive->ping_count] = event->late_ms;
+	}
 	keepalive->ping_count++;
-	if (keepalive->policy == KC_KEEPALIVE_SILENT)
+	if (keepalive->ping_count == 1 || idle_ms < keepalive->shortest_ms)
+		keepalive->shortest_ms = idle_ms;
+	if (idle_ms > keepalive->longest_ms)
+		keepalive->longest_ms = idle_ms;
+	if (!kc_keepalive_answers(keepalive, event->now_ms))
 		return;
 	verdict = judge(keepalive, event, w->ping_interval_ms, w->ping_tolerance_ms);
 	if (verdict != KC_KEEPALIVE_PASS)
@@ -140,7 +157,13 @@ static void judge_hangup(struct kc_keepalive *keepalive, const struct kc_keepali
 	const struct kc_keepalive_windows *w = keepalive->windows;
 	const char *how = kc_keepalive_close_name(keepalive->how);
 
-	if (keepalive->policy == KC_KEEPALIVE_SILENT) {
+	if (keepalive->policy == KC_KEEPALIVE_HALF_OPEN) {
+		/* Too late would have been overdue. */
+		decide(keepalive, KC_KEEPALIVE_PASS, "hung up " SECONDS " after connecting (%s)",
+		       SECONDS_OF(keepalive->idle_ms), how);
+		return;
+	}
+	if (!kc_keepalive_answers(keepalive, event->now_ms)) {
 		enum kc_keepalive_verdict verdict =
 			judge(keepalive, event, w->hangup_ms, w->hangup_tolerance_ms);
 
@@ -160,6 +183,7 @@ static void on_closed(struct kc_keepalive *keepalive, const struct kc_keepalive_
 {
 	keepalive->how = event->how;
 	keepalive->code = event->code;
+	keepalive->closed_late_ms = event->late_ms;
 	keepalive->done = true;
 	keepalive->wants_command = false;
 	if (keepalive->is_connected) {
@@ -194,20 +218,45 @@ static void on_command_done(struct kc_keepalive *keepalive, const struct kc_keep
 	decide(keepalive, KC_KEEPALIVE_PASS, "pings at %s, and the shell answers", pings);
 }
 
-/* What has not come by the end of its window, even if we were late to look, does not come any more. */
-static void look_for_overdue(struct kc_keepalive *keepalive, const struct kc_keepalive_event *event)
+/* From the last validity to the moment by which what was due must have come. */
+static int64_t limit_ms(const struct kc_keepalive *keepalive, int64_t now_ms)
 {
 	const struct kc_keepalive_windows *w = keepalive->windows;
-	int64_t idle_ms = event->now_ms - keepalive->valid_ms - keepalive->late_since_valid_ms;
-	bool is_silent = keepalive->policy == KC_KEEPALIVE_SILENT;
-	int64_t limit_ms = is_silent ? w->hangup_ms + w->hangup_tolerance_ms
-				     : w->ping_interval_ms + w->ping_tolerance_ms;
 
-	if (keepalive->is_overdue || idle_ms <= limit_ms)
+	if (keepalive->policy == KC_KEEPALIVE_HALF_OPEN)
+		return w->half_open_ms;
+	return kc_keepalive_answers(keepalive, now_ms) ? w->ping_interval_ms + w->ping_tolerance_ms
+						       : w->hangup_ms + w->hangup_tolerance_ms;
+}
+
+/* What has not come by then, even if we were late to look, does not come any more. */
+static void look_for_overdue(struct kc_keepalive *keepalive, const struct kc_keepalive_event *event)
+{
+	int64_t idle_ms = event->now_ms - keepalive->valid_ms - keepalive->late_since_valid_ms;
+
+	if (keepalive->is_overdue || idle_ms <= limit_ms(keepalive, event->now_ms))
 		return;
 	keepalive->is_overdue = true;
 	decide(keepalive, KC_KEEPALIVE_FAIL, "no %s in the " SECONDS " after the last sign of life",
-	       is_silent ? "hangup" : "ping", SECONDS_OF(idle_ms));
+	       kc_keepalive_answers(keepalive, event->now_ms) ? "ping" : "hangup", SECONDS_OF(idle_ms));
+}
+
+int64_t kc_keepalive_due_ms(const struct kc_keepalive *keepalive)
+{
+	const struct kc_keepalive_windows *w = keepalive->windows;
+	int64_t observed_ms = keepalive->connected_ms + w->observe_ms;
+	/* Later than this no ping is waited for, and what is due depends on whether it would be answered. */
+	int64_t last_ping_ms = keepalive->valid_ms + w->ping_interval_ms + w->ping_tolerance_ms + 1;
+	bool waits_for_end = keepalive->policy == KC_KEEPALIVE_ANSWERING ? !keepalive->wants_command
+									 : keepalive->is_overdue;
+	int64_t due_ms = INT64_MAX;
+
+	if (!keepalive->is_connected || keepalive->done)
+		return due_ms;
+	if (!keepalive->is_overdue)
+		due_ms = keepalive->valid_ms + keepalive->late_since_valid_ms +
+			 limit_ms(keepalive, last_ping_ms) + 1;
+	return waits_for_end && observed_ms < due_ms ? observed_ms : due_ms;
 }
 
 static void on_tick(struct kc_keepalive *keepalive, const struct kc_keepalive_event *event)

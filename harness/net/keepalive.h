@@ -37,16 +37,19 @@ struct kc_keepalive_windows {
 	int64_t hangup_ms;	     /* from the last validity to the hangup of a silent client */
 	int64_t hangup_tolerance_ms; /* to either side */
 	int64_t observe_ms;	     /* from the opening: so long an answering client is watched */
+	int64_t half_open_ms; /* from the connection: a handshake must be done by then; for that policy alone */
 };
 
 enum kc_keepalive_policy {
 	KC_KEEPALIVE_ANSWERING, /* answers pings: must be pinged in time and stay connected, and runs a
 				   command at the end */
-	KC_KEEPALIVE_SILENT	/* never answers: must be hung up in time */
+	KC_KEEPALIVE_SILENT,	/* never answers: must be hung up in time */
+	KC_KEEPALIVE_STOPPING, /* answers until `stop_ms`: must be hung up in time after its last answer, not before */
+	KC_KEEPALIVE_HALF_OPEN /* connects and never finishes the handshake: must be hung up before half_open_ms */
 };
 
 enum kc_keepalive_event_type {
-	KC_KEEPALIVE_CONNECTED,	   /* the handshake is done */
+	KC_KEEPALIVE_CONNECTED,	   /* the handshake is done; of a half-open one, the connection is made */
 	KC_KEEPALIVE_PING,	   /* received */
 	KC_KEEPALIVE_PONG_SENT,	   /* written to the socket */
 	KC_KEEPALIVE_DATA,	   /* received */
@@ -87,17 +90,22 @@ struct kc_keepalive {
 					      observation: what comes later is still measured */
 	bool done;
 	bool wants_command;
+	int64_t stop_ms; /* since the opening, for KC_KEEPALIVE_STOPPING: set by the caller after init */
 	char expected[224];
 	char got[320]; /* what decided; for a pass, the measurements */
 
 	int64_t connected_ms;			  /* of the caller's clock */
 	int64_t valid_ms;			  /* the same, last validity */
 	int64_t pings_ms[KC_KEEPALIVE_PINGS_MAX]; /* since the opening; only the first so many are kept */
-	size_t ping_count;			  /* of all */
-	enum kc_keepalive_close how;		  /* how it ended, KC_KEEPALIVE_OPEN when it did not */
+	int64_t pings_late_ms[KC_KEEPALIVE_PINGS_MAX]; /* how late we may have been to see each */
+	size_t ping_count;			       /* of all */
+	int64_t shortest_ms;	     /* from a validity to the ping after it, of all; 0: no ping came */
+	int64_t longest_ms;	     /* likewise */
+	enum kc_keepalive_close how; /* how it ended, KC_KEEPALIVE_OPEN when it did not */
 	uint16_t code;
-	int64_t closed_ms; /* since the opening */
-	int64_t idle_ms;   /* from the last validity to the end of the connection */
+	int64_t closed_ms;	/* since the opening */
+	int64_t closed_late_ms; /* how late we may have been to see it */
+	int64_t idle_ms;	/* from the last validity to the end of the connection */
 	unsigned long long data_events;
 	int64_t late_ms;	     /* the largest of all */
 	int64_t late_valid_ms;	     /* of the last validity */
@@ -114,6 +122,12 @@ int kc_keepalive_check_windows(const struct kc_keepalive_windows *windows, struc
 void kc_keepalive_init(struct kc_keepalive *keepalive, enum kc_keepalive_policy policy,
 		       const struct kc_keepalive_windows *windows);
 void kc_keepalive_feed(struct kc_keepalive *keepalive, const struct kc_keepalive_event *event);
+
+/* Whether a ping that comes now is to be answered. */
+bool kc_keepalive_answers(const struct kc_keepalive *keepalive, int64_t now_ms);
+
+/* When, in the caller's time, a tick can first change anything, if nothing is fed before; INT64_MAX: never. */
+int64_t kc_keepalive_due_ms(const struct kc_keepalive *keepalive);
 
 /* Milliseconds before ping `index`: since the ping before it, or the opening. */
 int64_t kc_keepalive_interval_ms(const struct kc_keepalive *keepalive, size_t index);

@@ -10,9 +10,8 @@
 #include "sys/fd.h"
 #include "sys/time.h"
 
-#define TICK_MS 50 /* between two looks at the clock, well below any tolerance */
-#define CONNECT_SLICE_MS                                                                                     \
-	200 /* between two questions whether the server still lives, while it does not listen */
+#define TICK_MS 50	    /* between two looks at the clock, well below any tolerance */
+#define CONNECT_PAUSE_MS 10 /* nothing announces that somebody listens */
 #define DEFAULT_TIMEOUT_MS 10000
 #define SETTLE_TICKS 6 /* for the caller to learn that the server died, after a connection ended */
 #define MESSAGE_LIMIT (1 << 20)
@@ -26,7 +25,8 @@ struct client {
 	enum phase phase;
 	struct kc_websocket *websocket;
 	struct kc_ttyd ttyd;
-	bool owes_pong; /* queued, not yet written */
+	bool owes_pong;	  /* queued, not yet written */
+	int64_t heard_ms; /* when the server last sent anything */
 	int64_t connected_ms;
 	int64_t command_sent_ms;
 	bool command_sent;
@@ -46,10 +46,13 @@ static int64_t real_now(void *context)
 	return kc_now_ms();
 }
 
-static int real_poll(void *context, struct pollfd *fds, size_t count, int64_t timeout_ms)
+static int real_poll(void *context, struct pollfd *fds, size_t count, int64_t timeout_ms,
+		     struct kc_error *err)
 {
+	int ready = poll(fds, count, (int)timeout_ms);
+
 	(void)context;
-	return poll(fds, count, (int)timeout_ms);
+	return ready < 0 && errno != EINTR ? kc_error_errno(err, errno, "poll") : ready < 0 ? 0 : ready;
 }
 
 static int64_t or_default(int64_t timeout_ms)
@@ -84,6 +87,7 @@ static int on_open(struct run *run, struct client *client, struct kc_error *err)
 	if (status < 0)
 		return status;
 	client->phase = PHASE_OPEN;
+	client->heard_ms = run->now_ms;
 	feed(run, client, (struct kc_keepalive_event){ .type = KC_KEEPALIVE_CONNECTED });
 	return kc_websocket_send(client->websocket, KC_WEBSOCKET_TEXT, hello.data, hello.length, err);
 }
@@ -94,7 +98,7 @@ static int on_ping(struct run *run, struct client *client, const struct kc_webso
 	int status;
 
 	feed(run, client, (struct kc_keepalive_event){ .type = KC_KEEPALIVE_PING });
-	if (client->row->policy == KC_KEEPALIVE_SILENT)
+	if (!kc_keepalive_answers(&client->report->keepalive, run->now_ms))
 		return 0;
 	status = kc_websocket_send(client->websocket, KC_WEBSOCKET_PONG, event->data, event->length, err);
 	if (status == -E2BIG) {
@@ -149,6 +153,8 @@ static int take_bytes(struct run *run, struct client *client, const char *bytes,
 {
 	int status;
 
+	if (client->row->policy == KC_KEEPALIVE_HALF_OPEN)
+		return 0; /* whatever a server says to that, it has to hang up */
 	kc_websocket_feed(client->websocket, bytes, length);
 	do {
 		struct kc_websocket_event event;
@@ -182,6 +188,7 @@ static int read_client(struct run *run, struct client *client, struct kc_error *
 				       NULL);
 			return 0;
 		}
+		client->heard_ms = run->now_ms;
 		status = take_bytes(run, client, bytes, (size_t)got, err);
 		if (status < 0)
 			return status;
@@ -231,6 +238,20 @@ static void give_up_command(struct run *run, struct client *client)
 	client->phase = PHASE_DONE;
 }
 
+/* What nginx does at its proxy_read_timeout: between two reads from the server there may be so long and no longer. */
+static bool is_cut(struct run *run, struct client *client)
+{
+	int64_t limit_ms = client->row->cut_idle_ms;
+	char text[128];
+
+	if (!limit_ms || run->now_ms - client->heard_ms < limit_ms + run->late_ms)
+		return false;
+	(void)snprintf(text, sizeof(text), "the proxy cut: nothing came from the server for %lld s",
+		       (long long)(limit_ms / 1000));
+	end_connection(run, client, KC_KEEPALIVE_PROTOCOL, 0, text);
+	return true;
+}
+
 static int watch_time(struct run *run, struct client *client, struct kc_error *err)
 {
 	const struct kc_keepalive_options *options = run->options;
@@ -241,6 +262,8 @@ static int watch_time(struct run *run, struct client *client, struct kc_error *e
 		end_connection(run, client, KC_KEEPALIVE_PROTOCOL, 0,
 			       "no whole handshake within its time limit");
 	if (client->phase != PHASE_OPEN)
+		return 0;
+	if (is_cut(run, client))
 		return 0;
 	feed(run, client, (struct kc_keepalive_event){ .type = KC_KEEPALIVE_TICK });
 	if (keepalive->done)
@@ -260,7 +283,7 @@ static int check_server(const struct run *run, struct kc_error *err)
 	return options->check ? options->check(options->check_context, err) : 0;
 }
 
-/* Until somebody listens, asking every now and then whether that can still be. */
+/* Until somebody listens, letting the server run and asking whether that can still be. */
 static int connect_socket(struct run *run, const struct kc_keepalive_client *row, struct kc_error *err)
 {
 	int64_t deadline_ms = kc_now_ms() + or_default(run->options->connect_timeout_ms);
@@ -268,18 +291,30 @@ static int connect_socket(struct run *run, const struct kc_keepalive_client *row
 
 	if (row->port == 0)
 		return kc_fd_set_nonblocking(row->fd, err);
-	do {
-		int64_t slice_ms = kc_now_ms() + CONNECT_SLICE_MS;
-
+	for (;;) {
 		status = check_server(run, err);
 		if (status < 0)
 			return status;
-		status = kc_socket_connect_loopback(row->fd, row->port,
-						    slice_ms < deadline_ms ? slice_ms : deadline_ms, err);
-	} while (status == -ECONNREFUSED && kc_now_ms() < deadline_ms);
-	if (status == 0)
-		kc_error_clear(err); /* of the attempts before */
-	return status;
+		status = kc_socket_connect_loopback(row->fd, row->port, kc_now_ms(), err);
+		if (status != -ECONNREFUSED || kc_now_ms() >= deadline_ms)
+			return status;
+		kc_error_clear(err);
+		status = run->clock.poll_ms(run->clock.context, NULL, 0, CONNECT_PAUSE_MS, err);
+		if (status < 0)
+			return status;
+	}
+}
+
+/* Half of the request is sent, and nothing ever after. */
+static void open_half(struct run *run, struct client *client)
+{
+	const struct kc_buffer *request = kc_websocket_output(client->websocket);
+
+	/* A server that has hung up by now is seen when it is read from. */
+	(void)send(client->row->fd, request->data, request->length / 2, MSG_DONTWAIT | MSG_NOSIGNAL);
+	kc_websocket_sent(client->websocket, request->length);
+	client->phase = PHASE_OPEN;
+	feed(run, client, (struct kc_keepalive_event){ .type = KC_KEEPALIVE_CONNECTED });
 }
 
 static int connect_client(struct run *run, struct client *client, struct kc_error *err)
@@ -292,12 +327,17 @@ static int connect_client(struct run *run, struct client *client, struct kc_erro
 	(void)snprintf(host, sizeof(host), "localhost:%u", (unsigned int)client->row->port);
 	client->phase = PHASE_HANDSHAKE;
 	client->connected_ms = run->clock.now_ms(run->clock.context);
-	return kc_websocket_new(&(struct kc_websocket_options){ .host = host,
-								.path = KC_TTYD_PATH,
-								.subprotocol = KC_TTYD_SUBPROTOCOL,
-								.message_limit = MESSAGE_LIMIT,
-								.entropy = run->options->entropy },
-				&client->websocket, err);
+	status = kc_websocket_new(&(struct kc_websocket_options){ .host = host,
+								  .path = KC_TTYD_PATH,
+								  .subprotocol = KC_TTYD_SUBPROTOCOL,
+								  .message_limit = MESSAGE_LIMIT,
+								  .entropy = run->options->entropy },
+				  &client->websocket, err);
+	if (status == 0 && client->row->policy == KC_KEEPALIVE_HALF_OPEN) {
+		run->now_ms = client->connected_ms;
+		open_half(run, client);
+	}
+	return status;
 }
 
 /* Connects the next client, if its turn has come. */
@@ -328,10 +368,46 @@ static bool all_done(const struct run *run)
 	return true;
 }
 
+static bool awaits_answer(const struct client *client)
+{
+	return client->phase == PHASE_HANDSHAKE || (client->phase == PHASE_OPEN && client->command_sent);
+}
+
+static int64_t due_of(const struct client *client)
+{
+	int64_t due_ms = kc_keepalive_due_ms(&client->report->keepalive);
+	int64_t cut_ms = client->heard_ms + client->row->cut_idle_ms;
+
+	return client->row->cut_idle_ms && cut_ms < due_ms ? cut_ms : due_ms;
+}
+
+/* A clock that jumps is never late, except while it is held: then, and for one that does not, the lateness of our own turns
+ * is measured, and they have to be short. */
+static int64_t choose_tick(struct run *run)
+{
+	int64_t due_ms = INT64_MAX;
+	bool is_held = false;
+
+	if (!run->clock.hold)
+		return TICK_MS;
+	for (size_t i = 0; i < run->options->count; i++) {
+		const struct client *client = &run->clients[i];
+
+		is_held |= awaits_answer(client);
+		if (client->phase == PHASE_OPEN && due_of(client) < due_ms)
+			due_ms = due_of(client);
+	}
+	run->clock.hold(run->clock.context, is_held);
+	if (is_held || due_ms == INT64_MAX)
+		return TICK_MS;
+	return due_ms > run->now_ms ? due_ms - run->now_ms : 1;
+}
+
 /* Waits for something to happen, at most a tick, and dates it. */
 static int wait_for_events(struct run *run, struct pollfd *fds, struct kc_error *err)
 {
-	int64_t before_ms = run->now_ms;
+	int64_t before_ms = run->now_ms, tick_ms = choose_tick(run);
+	int status;
 
 	for (size_t i = 0; i < run->options->count; i++) {
 		const struct client *client = &run->clients[i];
@@ -341,10 +417,11 @@ static int wait_for_events(struct run *run, struct pollfd *fds, struct kc_error 
 		if (is_live && kc_websocket_output(client->websocket)->length)
 			fds[i].events |= POLLOUT;
 	}
-	if (run->clock.poll_ms(run->clock.context, fds, run->options->count, TICK_MS) < 0 && errno != EINTR)
-		return kc_error_errno(err, errno, "poll");
+	status = run->clock.poll_ms(run->clock.context, fds, run->options->count, tick_ms, err);
+	if (status < 0)
+		return status;
 	run->now_ms = run->clock.now_ms(run->clock.context);
-	run->late_ms = run->now_ms - before_ms - TICK_MS;
+	run->late_ms = run->now_ms - before_ms - tick_ms;
 	if (run->late_ms < 0)
 		run->late_ms = 0;
 	return 0;
@@ -392,8 +469,9 @@ static int settle(struct run *run, const struct kc_keepalive_report *report, str
 		has_ended |= report->clients[i].keepalive.verdict != KC_KEEPALIVE_PASS &&
 			     report->clients[i].keepalive.how != KC_KEEPALIVE_OPEN;
 	for (int i = 0; i < SETTLE_TICKS && has_ended && run->options->check && status == 0; i++) {
-		(void)run->clock.poll_ms(run->clock.context, NULL, 0, TICK_MS);
-		status = check_server(run, err);
+		status = run->clock.poll_ms(run->clock.context, NULL, 0, TICK_MS, err);
+		if (status >= 0)
+			status = check_server(run, err);
 	}
 	return status;
 }
@@ -405,11 +483,14 @@ static void prepare(struct run *run, const struct kc_keepalive_options *options,
 
 	*report = (struct kc_keepalive_report){ .windows = options->windows, .count = options->count };
 	*run = (struct run){ .options = options, .clock = options->clock ? *options->clock : real_clock };
+	if (run->clock.hold) /* until the first client is open */
+		run->clock.hold(run->clock.context, true);
 	run->now_ms = run->clock.now_ms(run->clock.context);
 	for (size_t i = 0; i < options->count; i++) {
 		report->clients[i].name = options->clients[i].name;
 		kc_keepalive_init(&report->clients[i].keepalive, options->clients[i].policy,
 				  &report->windows);
+		report->clients[i].keepalive.stop_ms = options->clients[i].stop_ms;
 		run->clients[i] =
 			(struct client){ .row = &options->clients[i], .report = &report->clients[i] };
 	}

@@ -23,7 +23,7 @@
 #include "net/keepalive.h"
 #include "net/websocket.h"
 
-#define KC_KEEPALIVE_CLIENTS_MAX 8
+#define KC_KEEPALIVE_CLIENTS_MAX 64
 
 struct kc_keepalive_client {
 	const char *name; /* for reports: "answering" */
@@ -31,13 +31,19 @@ struct kc_keepalive_client {
 	int fd; /* an unconnected IPv4 TCP socket, in the server's network namespace; stays the caller's */
 	uint16_t port; /* on the loopback of that namespace; 0: `fd` is a connected stream socket of any kind
 			*/
+	int64_t stop_ms; /* since the opening, for KC_KEEPALIVE_STOPPING: it answers no ping after that */
+	int64_t cut_idle_ms; /* a proxy stands between that cuts when the server sends nothing for so long; 0: none */
 };
 
-/* The clock of the check: kc_now_ms and poll(2), or one that runs faster. poll_ms is poll(2) with the timeout
- * in units of now_ms. */
+/* The clock of the check: kc_now_ms and poll(2), or a virtual one, harness/clock. */
 struct kc_keepalive_clock {
 	int64_t (*now_ms)(void *context);
-	int (*poll_ms)(void *context, struct pollfd *fds, size_t count, int64_t timeout_ms);
+	/* poll(2) with the timeout in units of now_ms; negative with `err` set on failure. Signals do not interrupt it. */
+	int (*poll_ms)(void *context, struct pollfd *fds, size_t count, int64_t timeout_ms,
+		       struct kc_error *err);
+	/* True while an answer is awaited that may take real time: a clock that can jump passes at the pace of real time for so
+	 * long. NULL: it always does. */
+	void (*hold)(void *context, bool is_held);
 	void *context;
 };
 
@@ -47,7 +53,7 @@ struct kc_keepalive_options {
 	struct kc_keepalive_windows windows;
 	int64_t connect_timeout_ms;		/* real time, for the server to listen; 0: 10 s */
 	int64_t handshake_timeout_ms;		/* of the clock, from connected to open; 0: 10 s */
-	int64_t command_timeout_ms;		/* of the clock; 0: 10 s */
+	int64_t command_timeout_ms;		/* likewise; 0: 10 s */
 	int64_t deadline_ms;			/* of the clock, for all of it: -ETIMEDOUT; 0: none */
 	const struct kc_keepalive_clock *clock; /* NULL: real time */
 	/* Asked at every turn; negative with `err` set ends the run with that. NULL: not asked. */

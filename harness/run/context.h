@@ -21,6 +21,18 @@ struct kc_policy;
 struct kc_seccomp_filter;
 struct kc_volume;
 
+/* The time that programs are watched in whose promises are about time. */
+enum kc_time {
+	KC_TIME_VIRTUAL = 0,
+	KC_TIME_REAL,
+	KC_TIME_BOTH /* one after the other, which have to agree */
+};
+
+static inline const char *kc_time_name(enum kc_time time)
+{
+	return time == KC_TIME_VIRTUAL ? "virtual" : time == KC_TIME_REAL ? "real" : "both";
+}
+
 struct kc_case_context {
 	/* Of the whole run. */
 	const struct kc_volume *volume; /* unpacked and verified */
@@ -31,8 +43,11 @@ struct kc_case_context {
 	const struct kc_policy *policy;		/* of compat/, chosen for this volume and image */
 	const struct kc_seccomp_filter *filter; /* of every sandbox */
 	const struct kc_emulator *emulator;	/* of every sandbox; NULL: programs run on the CPU itself */
-	bool keep;				/* --keep: leave what may help to look into a failure */
-	bool must_run; /* --must-run: the scheduler turns a skip into BROKEN by itself */
+	enum kc_time time;
+	const struct kc_error
+		*untimed; /* why there is no virtual time here, so that `time` is real; NULL: there is */
+	bool keep;	  /* --keep: leave what may help to look into a failure */
+	bool must_run;	  /* --must-run: the scheduler turns a skip into BROKEN by itself */
 
 	/* Of this case. */
 	const char

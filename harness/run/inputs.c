@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/embedded.h"
+#include "clock/clock.h"
 #include "image/definition.h"
 #include "net/index.h"
 #include "sandbox/sandbox.h"
@@ -250,11 +251,21 @@ static int add_fact(struct kc_inputs_image *image, struct kc_error *err, const c
 	return fact->name && fact->value ? 0 : kc_error_errno(err, ENOMEM, "note the facts of a run");
 }
 
+static void describe_time(const struct kc_inputs *inputs, char *ret_text, size_t size)
+{
+	if (inputs->untimed.code)
+		(void)snprintf(ret_text, size, "real (virtual time is not to be had: %s)",
+			       inputs->untimed.text);
+	else
+		(void)snprintf(ret_text, size, "%s", kc_time_name(inputs->time));
+}
+
 static int gather_facts(const struct kc_inputs *inputs, struct kc_inputs_image *asked, struct kc_error *err)
 {
 	const struct kc_volume *volume = &inputs->volume;
 	const struct kc_image *image = &asked->image;
 	struct utsname kernel;
+	char time[sizeof(inputs->untimed.text) + 64];
 	const struct {
 		const char *name, *value;
 	} facts[] = {
@@ -275,19 +286,35 @@ static int gather_facts(const struct kc_inputs *inputs, struct kc_inputs_image *
 		{ "kernel", kernel.release },
 		{ "emulator", inputs->emulator.version },
 		{ "user", geteuid() == 0 ? "root" : "unprivileged" },
-		{ "time", "real" },
+		{ "time", time },
 		{ "store.repairs", inputs->store.repairs },
 		{ "krunner-compat", KC_VERSION },
 	};
 
 	if (uname(&kernel) < 0)
 		return kc_error_errno(err, errno, "ask for the kernel's release");
+	describe_time(inputs, time, sizeof(time));
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(facts); i++) {
 		int status = *facts[i].value ? add_fact(asked, err, facts[i].name, "%s", facts[i].value) : 0;
 
 		if (status < 0)
 			return status;
 	}
+	return 0;
+}
+
+/* Without virtual time there is real time, which every report says; unless both were asked for. */
+static int choose_time(struct kc_inputs *inputs, enum kc_time asked, struct kc_error *err)
+{
+	inputs->time = asked;
+	if (asked == KC_TIME_REAL || kc_clock_probe(&inputs->untimed) == 0)
+		return 0;
+	if (asked == KC_TIME_BOTH) {
+		if (err)
+			*err = inputs->untimed;
+		return inputs->untimed.code;
+	}
+	inputs->time = KC_TIME_REAL;
 	return 0;
 }
 
@@ -494,6 +521,15 @@ static int list_promises(struct kc_inputs *inputs, struct kc_error *err)
 	return kc_policy_promised_imports(inputs->policy, package->distro, NULL, &inputs->promised, err);
 }
 
+static int note_facts(struct kc_inputs *inputs, enum kc_time time, struct kc_error *err)
+{
+	int status = choose_time(inputs, time, err);
+
+	for (size_t i = 0; status == 0 && i < inputs->image_count; i++)
+		status = gather_facts(inputs, &inputs->images[i], err);
+	return status;
+}
+
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
 	int status;
@@ -512,8 +548,8 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 		status = list_promises(inputs, err);
 	if (status == 0)
 		status = kc_policy_cpu_levels(inputs->policy, inputs->architecture, &inputs->cpu_levels, err);
-	for (size_t i = 0; status == 0 && !request->plan_only && i < inputs->image_count; i++)
-		status = gather_facts(inputs, &inputs->images[i], err);
+	if (status == 0 && !request->plan_only)
+		status = note_facts(inputs, request->time, err);
 	if (status < 0)
 		kc_inputs_release(inputs);
 	return status;

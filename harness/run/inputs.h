@@ -17,6 +17,7 @@
 #include "image/image.h"
 #include "image/reference.h"
 #include "reports/result.h"
+#include "run/context.h"
 #include "sandbox/emulator.h"
 #include "sandbox/seccomp.h"
 
@@ -35,6 +36,7 @@ struct kc_inputs_request {
 	bool force;		  /* a volume and an image that cannot work together are run all the same */
 	bool is_offline;	  /* nothing is downloaded */
 	bool require_real;	  /* an emulated image will not do */
+	enum kc_time time;
 	bool plan_only; /* nothing will run: no image of images/ is made, and without `volume` no wheel is fetched */
 	/* Told what takes long before the cases can run; both may be NULL. Of a download: bytes so far, of total, -1 while
 	 * that is not known. */
@@ -61,6 +63,9 @@ struct kc_inputs {
 	struct kc_seccomp_filter filter;
 	char architecture[72];	     /* of images and volume, as uname(2) says it */
 	struct kc_emulator emulator; /* open if this machine does not run the architecture itself */
+	enum kc_time time;	     /* that programs are watched in */
+	struct kc_error
+		untimed; /* why it is not virtual, though that was asked for; code 0: nothing is wrong */
 	struct kc_volume volume;
 	struct kc_inputs_image *images;
 	size_t image_count;

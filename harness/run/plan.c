@@ -149,7 +149,7 @@ static int add_row(struct kc_plan *plan, const struct kc_plan_request *request,
 	const struct kc_plan_list *list = find_list(request, row->each);
 	int status = 0;
 
-	if (row->of_wheel && !request->has_wheel)
+	if ((row->of_wheel && !request->has_wheel) || (row->needs_virtual_time && request->is_real_time))
 		return 0;
 	if (row->each == KC_EACH_NONE)
 		return add_case(plan, request, table, row, NULL);

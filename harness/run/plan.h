@@ -37,6 +37,7 @@ struct kc_plan_request {
 	size_t list_count;
 	bool has_wheel;	    /* the volume came in one */
 	int64_t timeout_ms; /* for every case, instead of its own; 0: its own */
+	bool is_real_time;  /* without cases that need virtual time */
 	bool is_emulated;   /* programs run slowly: the cases' own limits are longer */
 };
 

@@ -60,7 +60,8 @@ static void pass_time(struct scene *scene)
 		scene->now_ms += STEP_MS;
 }
 
-static int scene_poll(void *context, struct pollfd *fds, size_t count, int64_t timeout_ms)
+static int scene_poll(void *context, struct pollfd *fds, size_t count, int64_t timeout_ms,
+		      struct kc_error *err)
 {
 	struct scene *scene = context;
 	int64_t end_ms = scene->now_ms + timeout_ms;
