@@ -252,6 +252,7 @@ static int make_suites(struct run *run, struct kc_error *err)
 static int run_plan(struct run *run, struct kc_error *err)
 {
 	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,
+						.repeat = run->options->repeat,
 						.scratch = run->scratch.path,
 						.context = run->contexts,
 						.reports = run->reports,

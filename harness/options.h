@@ -53,9 +53,10 @@ struct kc_options {
 	bool list;
 	const char **patterns; /* -k, in the order given */
 	size_t pattern_count;
-	int64_t timeout_ms; /* 0: each case's own */
-	int time;	    /* enum kc_time of run/context.h */
-	unsigned int jobs;  /* 0: the scheduler's default */
+	int64_t timeout_ms;  /* 0: each case's own */
+	int time;	     /* enum kc_time of run/context.h */
+	unsigned int repeat; /* 0: once */
+	unsigned int jobs;   /* 0: the scheduler's default */
 	bool keep;
 	bool must_run;
 	int color; /* enum kc_color */

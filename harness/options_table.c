@@ -113,6 +113,15 @@ const struct kc_option_row kc_option_rows[] = {
 	  .choices = time_choices,
 	  .help = "what programs see whose promises are about time: virtual (hours in seconds; real where a "
 		  "program cannot be traced), real, or both, which have to agree" },
+	{ .name = "repeat",
+	  .argument = "N",
+	  .type = KC_OPTION_NUMBER,
+	  .commands = RUN,
+	  FIELD(repeat),
+	  .maximum = 10000,
+	  .help = "run every case N times and compare: one verdict that differs is a flake, and red; what "
+		  "was "
+		  "measured is shown from the least to the most" },
 	{ .name = "jobs",
 	  .letter = 'j',
 	  .argument = "N",

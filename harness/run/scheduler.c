@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "run/orphans.h"
+#include "run/repeat.h"
 #include "run/worker.h"
 #include "sys/file.h"
 #include "sys/signals.h"
@@ -23,6 +24,7 @@
 struct slot {
 	size_t index; /* of the case */
 	char scratch[PATH_MAX];
+	struct kc_repeat repeat; /* its runs so far */
 };
 
 /* The cases that wait, or those that work: each kind has places of its own. */
@@ -94,17 +96,20 @@ static void record(struct session *session, size_t index, struct kc_result *resu
 	session->reported++;
 }
 
-/* Names are checked by the plan: none of them can lead anywhere else. */
+/* Names are checked by the plan: none of them can lead anywhere else. What is kept of an earlier run keeps its name. */
 static int make_scratch(const struct session *session, struct slot *slot, struct kc_error *err)
 {
 	const struct kc_report_case *testcase = &session->plan->cases[slot->index];
+	char run[16] = "";
 	int length;
 
 	slot->scratch[0] = '\0';
 	if (!session->scheduler->scratch)
 		return 0;
-	length = snprintf(slot->scratch, sizeof(slot->scratch), "%s/%s.%s", session->scheduler->scratch,
-			  testcase->classname, testcase->name);
+	if (slot->repeat.count)
+		(void)snprintf(run, sizeof(run), "-%u", slot->repeat.count + 1);
+	length = snprintf(slot->scratch, sizeof(slot->scratch), "%s/%s.%s%s", session->scheduler->scratch,
+			  testcase->classname, testcase->name, run);
 	if (length < 0 || (size_t)length >= sizeof(slot->scratch))
 		return kc_error_errno(err, ENAMETOOLONG, "create directory `%s/...`",
 				      session->scheduler->scratch);
@@ -153,23 +158,42 @@ static struct lane *lane_of(struct session *session, size_t index)
 	return &session->lanes[row_of(session, index)->waits ? WAITING : WORKING];
 }
 
-/* A case whose worker cannot be started has a result as any other. */
-static void start_case(struct session *session, unsigned int free_slot, size_t index)
+/* All the runs of a slot's case that there are, as one. */
+static void record_runs(struct session *session, struct slot *slot)
 {
+	struct kc_result merged;
+
+	kc_result_init(&merged);
+	kc_repeat_merge(&slot->repeat, &merged);
+	record(session, slot->index, &merged);
+	kc_result_release(&merged);
+	kc_repeat_release(&slot->repeat);
+}
+
+/* One run of a slot's case. One whose worker cannot be started has a result as any other, and is the last. */
+static void start_run(struct session *session, unsigned int number)
+{
+	struct slot *slot = &session->slots[number];
 	struct kc_error err = { 0 };
 	struct kc_result result;
 
-	session->slots[free_slot].index = index;
-	tell_started(session, index);
-	if (start_worker(session, &session->workers[free_slot], &session->slots[free_slot], &err) == 0) {
+	if (start_worker(session, &session->workers[number], slot, &err) == 0) {
 		session->running++;
-		lane_of(session, index)->running++;
+		lane_of(session, slot->index)->running++;
 		return;
 	}
 	kc_result_init(&result);
 	kc_result_broken_by(&result, &err);
-	record(session, index, &result);
+	kc_repeat_add(&slot->repeat, &result);
 	kc_result_release(&result);
+	record_runs(session, slot);
+}
+
+static void start_case(struct session *session, unsigned int free_slot, size_t index)
+{
+	session->slots[free_slot].index = index;
+	tell_started(session, index);
+	start_run(session, free_slot);
 }
 
 /* Moves a lane to the first case of its kind from where it stands. */
@@ -252,17 +276,22 @@ static bool has_ended(const struct kc_worker *worker)
 	return poll(&ended, 1, 0) == 1;
 }
 
-static void finish_case(struct session *session, unsigned int slot)
+static void finish_run(struct session *session, unsigned int number)
 {
+	struct slot *slot = &session->slots[number];
 	struct kc_result result;
 
 	kc_result_init(&result);
-	kc_worker_finish(&session->workers[slot], &result);
-	leave_scratch(session, &session->slots[slot], &result);
+	kc_worker_finish(&session->workers[number], &result);
+	leave_scratch(session, slot, &result);
 	session->running--;
-	lane_of(session, session->slots[slot].index)->running--;
-	record(session, session->slots[slot].index, &result);
+	lane_of(session, slot->index)->running--;
+	kc_repeat_add(&slot->repeat, &result);
 	kc_result_release(&result);
+	if (slot->repeat.count < session->scheduler->repeat)
+		start_run(session, number);
+	else
+		record_runs(session, slot);
 }
 
 static void attend(struct session *session)
@@ -278,7 +307,7 @@ static void attend(struct session *session)
 		if (now_ms >= worker->guard_ms && !has_ended(worker))
 			kc_worker_stop(worker, true);
 		if (worker->timed_out || has_ended(worker))
-			finish_case(session, i);
+			finish_run(session, i);
 	}
 }
 
@@ -292,6 +321,7 @@ static void abandon(struct session *session)
 
 		if (!session->workers[i].pid)
 			continue;
+		kc_repeat_release(&session->slots[i].repeat);
 		kc_result_init(&ignored);
 		kc_worker_finish(&session->workers[i], NULL);
 		leave_scratch(session, &session->slots[i], &ignored);

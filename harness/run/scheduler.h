@@ -30,7 +30,10 @@
 #define KC_SCHEDULER_WAITING 8
 
 struct kc_scheduler {
-	unsigned int jobs;   /* workers at once of cases that work; 0: as many as the CPUs that we may use */
+	unsigned int jobs; /* workers at once of cases that work; 0: as many as the CPUs that we may use */
+	unsigned int
+		repeat; /* how often each case runs, one after the other; reports see it once, as run/repeat.h
+			      * merges it; 0: once */
 	int64_t grace_ms;    /* 0: KC_SCHEDULER_GRACE_MS */
 	const char *scratch; /* existing directory, absolute, for the cases' own; NULL: they get none */
 	const struct kc_case_context

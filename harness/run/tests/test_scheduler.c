@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fixtures/temporary.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/signals.h"
@@ -408,6 +409,58 @@ static void every_planned_case_is_reported_once(void)
 	}
 }
 
+/* Counts its runs in a file whose path is `expect`, by its length, and fails the third. */
+FAKE(fails_the_third_time)
+{
+	struct stat status;
+	int fd = open(row->expect, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+	(void)context;
+	if (fd < 0 || write(fd, "x", 1) != 1 || fstat(fd, &status) < 0)
+		kc_result_broken(result, "no file to count in");
+	else if (status.st_size == 3)
+		kc_result_fail(result, "as before", "otherwise", "the third time");
+	else
+		kc_result_pass(result);
+}
+
+static void a_case_that_is_repeated_is_reported_once(void)
+{
+	static const struct {
+		unsigned int repeat;
+		off_t runs;
+		enum kc_verdict verdict;
+		const char *message;
+	} rows[] = {
+		{ 0, 1, KC_PASS, "" },
+		{ 1, 1, KC_PASS, "" },
+		{ 2, 2, KC_PASS, "" },
+		{ 5, 5, KC_FAIL, "flaky: 4 of 5 passed, 1 failed: the third time" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP(kc_temporary_remove) struct kc_temporary directory = { 0 };
+		struct recorder recorder = { 0 };
+		struct kc_error err = { 0 };
+		char path[PATH_MAX + 16];
+		struct kc_case row = { KC_CASE("a"), .what = "x", .run = fails_the_third_time,
+				       .timeout_ms = 60000, .expect = path };
+		struct kc_tally tally;
+		struct stat status;
+
+		KC_REQUIRE_OK(kc_temporary_make(&directory, &err), err);
+		(void)snprintf(path, sizeof(path), "%s/count", directory.path);
+		KC_CHECK_OK(run_rows(&row, 1, (struct kc_scheduler){ .jobs = 2, .repeat = rows[i].repeat },
+				     &recorder, &tally, &err),
+			    err);
+		KC_CHECK(stat(path, &status) == 0 && status.st_size == rows[i].runs);
+		KC_CHECK_INT(recorder.started, 1);
+		KC_CHECK_INT(recorder.done, 1);
+		KC_CHECK_INT(tally.counts[rows[i].verdict], 1);
+		KC_CHECK_CONTAINS(recorder.message, rows[i].message);
+	}
+}
+
 static void a_skip_is_broken_where_it_must_run(void)
 {
 	static const struct kc_case row = { KC_CASE("a"), .what = "x", .run = skips, .timeout_ms = 60000 };
@@ -539,8 +592,8 @@ static void children_that_a_case_leaves_are_gone_when_the_run_is(void)
 }
 
 KC_TEST_SUITE(scheduler, KC_LABEL_FAST, KC_TEST(every_way_to_end_has_its_verdict),
-	      KC_TEST(every_planned_case_is_reported_once), KC_TEST(a_skip_is_broken_where_it_must_run),
-	      KC_TEST(a_case_gets_its_item_and_limit),
+	      KC_TEST(every_planned_case_is_reported_once), KC_TEST(a_case_that_is_repeated_is_reported_once),
+	      KC_TEST(a_skip_is_broken_where_it_must_run), KC_TEST(a_case_gets_its_item_and_limit),
 	      KC_TEST(a_case_has_a_directory_that_is_gone_afterwards_or_kept),
 	      KC_TEST(nothing_runs_if_a_report_cannot_begin),
 	      KC_TEST(an_interruption_ends_the_run_and_leaves_no_process),
