@@ -316,16 +316,22 @@ static bool is_whole(double number)
 
 static int read_keepalive(struct kc_policy *policy, struct kc_error *err)
 {
-	static const char *const known[] = { "ping_interval_ms",    "ping_tolerance_ms",  "hangup_ms",
-					     "hangup_tolerance_ms", "observe_ms",	  "half_open_ms",
-					     "proxy_idle_ms",	    "clock_tolerance_ms", NULL };
-	int64_t *const fields[] = {
-		&policy->keepalive.ping_interval_ms, &policy->keepalive.ping_tolerance_ms,
-		&policy->keepalive.hangup_ms,	     &policy->keepalive.hangup_tolerance_ms,
-		&policy->keepalive.observe_ms,	     &policy->keepalive.half_open_ms,
-		&policy->keepalive.proxy_idle_ms,    &policy->keepalive.clock_tolerance_ms
-	};
-	const cJSON *object = NULL;
+	static const char *const known[] = { "ping_interval_ms",
+					     "ping_tolerance_ms",
+					     "hangup_ms",
+					     "hangup_tolerance_ms",
+					     "observe_ms",
+					     "half_open_ms",
+					     "proxy_idle_ms",
+					     "clock_tolerance_ms",
+					     "survives_newest_hangup",
+					     NULL };
+	struct kc_policy_keepalive *keepalive = &policy->keepalive;
+	int64_t *const fields[] = { &keepalive->ping_interval_ms, &keepalive->ping_tolerance_ms,
+				    &keepalive->hangup_ms,	  &keepalive->hangup_tolerance_ms,
+				    &keepalive->observe_ms,	  &keepalive->half_open_ms,
+				    &keepalive->proxy_idle_ms,	  &keepalive->clock_tolerance_ms };
+	const cJSON *object = NULL, *survives;
 	int status = kc_json_get_object(policy->document, "keepalive", "policy", &object, err);
 
 	if (status == 0)
@@ -340,7 +346,14 @@ static int read_keepalive(struct kc_policy *policy, struct kc_error *err)
 					    known[i]);
 		*fields[i] = (int64_t)number;
 	}
-	return status;
+	if (status < 0)
+		return status;
+	survives = cJSON_GetObjectItemCaseSensitive(object, "survives_newest_hangup");
+	if (!cJSON_IsBool(survives))
+		return kc_error_set(err, EBADMSG,
+				    "keepalive: \"survives_newest_hangup\" must be true or false");
+	keepalive->survives_newest_hangup = cJSON_IsTrue(survives);
+	return 0;
 }
 
 /* What may stand in a template beside groups of the pattern: compat/policy.schema.json says what it becomes. */

@@ -82,6 +82,7 @@ struct kc_policy_keepalive {
 	int64_t half_open_ms;	    /* a connection without a whole handshake must be gone by then */
 	int64_t proxy_idle_ms;	    /* the shortest time after which proxies in the field cut what is quiet */
 	int64_t clock_tolerance_ms; /* by which a span may differ in virtual and in real time */
+	bool survives_newest_hangup; /* whether that is promised: older clients stay when the newest is hung up */
 };
 const struct kc_policy_keepalive *kc_policy_keepalive(const struct kc_policy *policy);
 

@@ -8,6 +8,7 @@
 
 #include "archive/store.h"
 #include "base/embedded.h"
+#include "clock/clock.h"
 #include "output.h"
 #include "run/scratch.h"
 #include "sandbox/emulator.h"
@@ -25,13 +26,14 @@ struct doctor {
 	bool reached[KC_STEP_COUNT];
 };
 
-static int report(struct doctor *doctor, const char *what, const struct kc_error *found, struct kc_error *err)
+static int report(struct doctor *doctor, const char *what, const struct kc_error *found, bool is_optional,
+		  struct kc_error *err)
 {
 	int status = kc_output_row(&doctor->text, what, found->code ? found->text : "ok");
 
 	if (status == 0 && found->hint[0])
 		status = kc_output_row(&doctor->text, "", found->hint);
-	if (found->code)
+	if (found->code && !is_optional)
 		doctor->exit_status = KC_EXIT_NOT_RUN;
 	return status < 0 ? kc_error_errno(err, status, "examine this machine") : 0;
 }
@@ -58,9 +60,11 @@ static int probe_store(struct kc_error *err)
 static const struct {
 	const char *what;
 	int (*probe)(struct kc_error *err);
+	bool is_optional; /* a machine without is not ill */
 } probes[] = {
 	{ "make a temporary directory", probe_scratch },
 	{ "open the store", probe_store },
+	{ "make time virtual for a program (optional)", kc_clock_probe, .is_optional = true },
 };
 
 static void reach(void *context, enum kc_sandbox_step step)
@@ -112,13 +116,13 @@ static int walk(struct doctor *doctor, const struct kc_seccomp_filter *filter, s
 	kc_sandbox_set_observer(sandbox, reach, doctor);
 	status = kc_sandbox_start(sandbox, &found);
 	for (enum kc_sandbox_step step = 0; step < KC_STEP_COUNT && doctor->reached[step]; step++) {
-		int written = report(doctor, kc_sandbox_step_name(step), &fine, err);
+		int written = report(doctor, kc_sandbox_step_name(step), &fine, false, err);
 
 		if (written < 0)
 			return written;
 	}
 	if (status < 0)
-		return report(doctor, "sandbox", &found, err);
+		return report(doctor, "sandbox", &found, false, err);
 	status = kc_output_row(&doctor->text, "processes and memory", kc_sandbox_limits_text(sandbox));
 	if (status < 0)
 		return kc_error_errno(err, status, "examine this machine");
@@ -146,7 +150,7 @@ static int examine(struct doctor *doctor, struct kc_error *err)
 		kc_error_clear(&found);
 		/* What went wrong is the finding, not a failure to find out. */
 		found.code = probes[i].probe(&found);
-		status = report(doctor, probes[i].what, &found, err);
+		status = report(doctor, probes[i].what, &found, probes[i].is_optional, err);
 		if (status < 0)
 			return status;
 	}

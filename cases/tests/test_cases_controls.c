@@ -522,13 +522,93 @@ static void a_ttyd_that_ends_is_noticed_at_once(void)
 				{ "ttyd.version", "killed by signal 11", KC_FAIL } } },
 		{ .name = "ttyd that cannot be started",
 		  .changes = { WRITE("bin/ttyd", "no program\n") },
-		  .patterns = { "ttyd" },
+		  .patterns = { "ttyd-static", "ttyd.keepalive", "ttyd.version" },
 		  .findings = { { "volume.ttyd-static", "bin/ttyd", KC_FAIL },
 				{ "ttyd.keepalive", "Exec format error", KC_FAIL },
 				{ "ttyd.version", "Exec format error", KC_FAIL } } },
 	};
 
 	check_controls(controls, KC_ARRAY_LENGTH(controls));
+}
+
+#define REAL_TTYD                                                                                            \
+	{                                                                                                    \
+		.kind = KC_VOLUME_DUPLICATE, .path = "bin/ttyd.real", .bytes = "bin/ttyd", .mode = 0755      \
+	}
+#define OTHER_TTYD(script) REAL_TTYD, PROGRAM("bin/ttyd", script)
+
+/* Each of them works, and breaks one promise. */
+static void a_ttyd_that_treats_its_clients_badly_is_noticed(void)
+{
+	static const struct control controls[] = {
+		{ .name = "ttyd that pings every two minutes",
+		  .changes = { OTHER_TTYD("#!/bin/sh\nexec /opt/backend.ai/bin/ttyd.real -P 120 \"$@\"\n") },
+		  .patterns = { "ttyd.day-idle", "ttyd.behind-proxy", "ttyd.stops-answering",
+				"ttyd.keepalive" },
+		  .findings = { { "ttyd.day-idle", "no ping in the 21.", KC_FAIL },
+				{ "ttyd.behind-proxy", "the proxy cut: nothing came from the server for 60 s",
+				  KC_FAIL },
+				{ "ttyd.stops-answering", "after the last sign of life", KC_FAIL },
+				{ "ttyd.keepalive", "no hangup in the 31.", KC_FAIL } } },
+		{ .name = "ttyd that takes ten clients",
+		  .changes = { OTHER_TTYD("#!/bin/sh\nexec /opt/backend.ai/bin/ttyd.real -m 10 \"$@\"\n") },
+		  .patterns = { "ttyd.fifty-clients", "ttyd.others-stay" },
+		  .findings = { { "ttyd.fifty-clients", "hung up during the handshake", KC_FAIL } } },
+		{ .name = "ttyd that goes with the first client that is hung up",
+		  .changes = { OTHER_TTYD(
+			  "#!/bin/sh\n/opt/backend.ai/bin/ttyd.real \"$@\" 2>&1 | while read -r line; do\n"
+			  "case $line in *'WS closed'*) kill -9 $$ ;; esac\ndone\n") },
+		  .patterns = { "ttyd.others-stay", "ttyd.behind-proxy" },
+		  .findings = { { "ttyd.others-stay", "killed by signal 9", KC_FAIL } } },
+		{ .name = "ttyd behind a server that never hangs up",
+		  .changes = { OTHER_TTYD(
+			  "#!/opt/backend.ai/bin/python\n"
+			  "import socket, subprocess, threading, time\n"
+			  "subprocess.Popen(['/opt/backend.ai/bin/ttyd.real', '-p', '7682', '/bin/sh'])\n"
+			  "server = socket.create_server(('127.0.0.1', 7681))\n"
+			  "def connect():\n"
+			  "    try:\n"
+			  "        return socket.create_connection(('127.0.0.1', 7682))\n"
+			  "    except ConnectionRefusedError:\n"
+			  "        return None\n"
+			  "def copy(one, other):\n"
+			  "    while data := one.recv(65536):\n"
+			  "        other.sendall(data)\n"
+			  "while True:\n"
+			  "    client, _ = server.accept()\n"
+			  "    while (ttyd := connect()) is None:\n"
+			  "        time.sleep(0.1)\n"
+			  "    for pair in (client, ttyd), (ttyd, client):\n"
+			  "        threading.Thread(target=copy, args=pair).start()\n") },
+		  .patterns = { "ttyd.half-open", "ttyd.behind-proxy" },
+		  .findings = { { "ttyd.half-open", "no hangup in the 60.", KC_FAIL } } },
+	};
+
+	check_controls(controls, KC_ARRAY_LENGTH(controls));
+}
+
+/* What every published ttyd does wrong, and no policy promises yet. */
+static void a_ttyd_that_dies_with_its_newest_client_is_told(void)
+{
+	static const char *const words[] = { "-k", "ttyd.newest-hung-up", NULL };
+	KC_CLEANUP_VOLUME_COPY struct kc_volume_copy copy = { 0 };
+	KC_CLEANUP_CHECKED struct kc_checked checked = { 0 };
+	struct kc_error err = { 0 };
+	char told[512];
+	xmlNode *testcase;
+
+	if (!have_volume())
+		return;
+	KC_REQUIRE_OK(kc_volume_copy_make(tree, &copy, &err), err);
+	KC_REQUIRE_OK(kc_checked_start(copy.path, words, &checked, &err), err);
+	KC_REQUIRE_OK(kc_checked_finish(&checked, &err), err);
+	KC_CHECK_INT(checked.status, KC_EXIT_PASSED);
+	testcase = kc_checked_find(&checked, "centos7.ttyd.newest-hung-up");
+	kc_checked_property(testcase, "others-stay", told, sizeof(told));
+	KC_CHECK_STRING(told, "no");
+	kc_checked_property(testcase, "not-promised", told, sizeof(told));
+	KC_CHECK_CONTAINS(told, "SIGSEGV");
+	note("ttyd.newest-hung-up");
 }
 
 /* Status 0 and not a word: nothing that such an interpreter is asked may pass. */
@@ -855,6 +935,8 @@ KC_TEST_SUITE(cases_controls, KC_LABEL_SLOW, KC_TEST(an_unchanged_copy_passes),
 	      KC_TEST(each_runtime_check_notices_what_it_is_for),
 	      KC_TEST(an_image_that_is_not_what_it_says_is_no_fault_of_the_volume),
 	      KC_TEST(a_ttyd_that_ends_is_noticed_at_once),
+	      KC_TEST(a_ttyd_that_treats_its_clients_badly_is_noticed),
+	      KC_TEST(a_ttyd_that_dies_with_its_newest_client_is_told),
 	      KC_TEST(an_interpreter_that_leaves_early_passes_nothing),
 	      KC_TEST(a_broken_module_that_nobody_needs_is_listed),
 	      KC_TEST(what_a_program_was_and_said_is_kept_on_request),

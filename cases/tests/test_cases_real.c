@@ -4,8 +4,11 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cases/tests/checked.h"
+#include "fixtures/no_ptrace.h"
 #include "fixtures/volume_copy.h"
 #include "options.h"
 #include "tests/kc_test.h"
@@ -15,7 +18,8 @@
 /* What compat/policy.json promises; the reports' numbers are held against it here once more. */
 #define TOLERANCE_S 1.5
 
-static const char *const only_keepalive[] = { "-k", KEEPALIVE, NULL };
+static const char *const only_keepalive[] = { "-k", KEEPALIVE, "--time", "both", NULL };
+static const char *const in_both_times[] = { "--time", "both", NULL };
 static const char *const only_imports[] = { "-k", "imports", NULL };
 
 /* Runs in real time, started together by the suite's set-up. */
@@ -30,7 +34,7 @@ static const struct {
 	const char *const *words; /* NULL: all cases */
 	struct kc_volume_change change;
 } waiting[WAITING_COUNT] = {
-	[GOOD] = { .volume = RELEASE "4.4.0" },
+	[GOOD] = { .volume = RELEASE "4.4.0", .words = in_both_times },
 	[STOCK_TTYD] = { .volume = RELEASE "1.0.0", .words = only_keepalive },
 	[NEVER_ANSWERS] = { .words = only_keepalive,
 			    .change = { .kind = KC_VOLUME_WRITE,
@@ -159,6 +163,19 @@ static void is_about(double seconds, double expected, const char *what)
 			 "%s: %.3f s, and %.3f s is expected", what, seconds, expected);
 }
 
+/* What was measured in virtual time and in real time, within the tolerance that the policy has. */
+static void is_measured_twice(xmlNode *testcase, const char *name, double expected)
+{
+	char real_name[128];
+	double virtual = kc_checked_number(testcase, name), real;
+
+	(void)snprintf(real_name, sizeof(real_name), "real-%s", name);
+	real = kc_checked_number(testcase, real_name);
+	is_about(virtual, expected, name);
+	KC_CHECK_MESSAGE(real > virtual - 0.25 && real < virtual + 0.25, "%s: %.3f s virtual, %.3f s real",
+			 name, virtual, real);
+}
+
 static void ttyd_that_does_not_serve_fails_within_its_limits(void)
 {
 	static const struct {
@@ -202,8 +219,9 @@ static void stock_ttyd_of_1_0_0_fails_the_keepalive(void)
 	KC_CHECK_CONTAINS(said, "got hung up 2");
 	KC_CHECK_CONTAINS(said, "answering: expected ");
 	KC_CHECK_CONTAINS(said, "got ping 1 came ");
-	is_about(kc_checked_number(testcase, "answering-ping-1-after-seconds"), 5, "ping");
-	is_about(kc_checked_number(testcase, "silent-hangup-after-seconds"), 25, "hangup");
+	KC_CHECK_MESSAGE(!strstr(said, "disagree"), "%s", said);
+	is_measured_twice(testcase, "answering-ping-1-after-seconds", 5);
+	is_measured_twice(testcase, "silent-hangup-after-seconds", 25);
 }
 
 static void all_cases_pass_on_4_4_0(void)
@@ -221,13 +239,57 @@ static void all_cases_pass_on_4_4_0(void)
 	KC_CHECK_INT(kc_checked_count(checked, KC_SKIP), 0);
 	keepalive = kc_checked_find(checked, KEEPALIVE);
 	KC_CHECK_INT(kc_checked_verdict(keepalive), KC_PASS);
-	is_about(kc_checked_number(keepalive, "answering-ping-1-after-seconds"), 20, "first ping");
-	is_about(kc_checked_number(keepalive, "answering-ping-2-after-seconds"), 20, "second ping");
-	is_about(kc_checked_number(keepalive, "silent-hangup-after-seconds"), 30, "hangup");
+	is_measured_twice(keepalive, "answering-ping-1-after-seconds", 20);
+	is_measured_twice(keepalive, "answering-ping-2-after-seconds", 20);
+	is_measured_twice(keepalive, "silent-hangup-after-seconds", 30);
+	is_about(kc_checked_number(kc_checked_find(checked, "centos7.ttyd.day-idle"), "answering-pings"),
+		 4319, "pings of a day");
 	KC_CHECK(kc_checked_number(keepalive, "answering-command-seconds") >= 0);
+}
+
+/* What is seen where nobody may trace; 0, or the number of what is wrong. */
+static int run_without_ptrace(void)
+{
+	static const char *const words[] = { "-k", "ttyd.day-idle", "-k", "ttyd.version", NULL };
+	KC_CLEANUP_CHECKED struct kc_checked checked = { 0 };
+	struct kc_error err = { 0 };
+	char said[8192];
+	xmlNode *idle;
+
+	if (kc_refuse_ptrace() < 0 || kc_checked_start(RELEASE "4.4.0", words, &checked, &err) < 0 ||
+	    kc_checked_finish(&checked, &err) < 0)
+		return 1;
+	idle = kc_checked_find(&checked, "centos7.ttyd.day-idle");
+	kc_checked_say(idle, said, sizeof(said));
+	if (checked.status != KC_EXIT_PASSED)
+		return 2;
+	if (kc_checked_verdict(idle) != KC_SKIP || !strstr(said, "takes too long in real time") ||
+	    !strstr(said, "ptrace"))
+		return 3;
+	if (!strstr(kc_buffer_string(&checked.errors), "time: real (virtual time is not to be had: "))
+		return 4;
+	return kc_checked_count(&checked, KC_PASS) == 1 ? 0 : 5;
+}
+
+static void without_ptrace_time_is_real_and_every_report_says_so(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	if (offline.code) {
+		kc_test_skip(__FILE__, __LINE__, offline.text);
+		return;
+	}
+	pid = fork();
+	KC_REQUIRE(pid >= 0);
+	if (pid == 0)
+		_exit(run_without_ptrace());
+	KC_CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	KC_CHECK_INT(WEXITSTATUS(status), 0);
 }
 
 KC_TEST_SUITE_WITH(cases_real, KC_LABEL_SLOW, setup, teardown, KC_TEST(zmq_of_4_1_0_needs_a_newer_libstdcxx),
 		   KC_TEST(zmq_of_4_1_1_is_the_repair),
 		   KC_TEST(ttyd_that_does_not_serve_fails_within_its_limits),
-		   KC_TEST(stock_ttyd_of_1_0_0_fails_the_keepalive), KC_TEST(all_cases_pass_on_4_4_0));
+		   KC_TEST(stock_ttyd_of_1_0_0_fails_the_keepalive), KC_TEST(all_cases_pass_on_4_4_0),
+		   KC_TEST(without_ptrace_time_is_real_and_every_report_says_so));

@@ -368,9 +368,11 @@ static bool all_done(const struct run *run)
 	return true;
 }
 
+/* Of the server, or of us: one that is still to connect is the next turn's. */
 static bool awaits_answer(const struct client *client)
 {
-	return client->phase == PHASE_HANDSHAKE || (client->phase == PHASE_OPEN && client->command_sent);
+	return client->phase == PHASE_WAITING || client->phase == PHASE_HANDSHAKE ||
+	       (client->phase == PHASE_OPEN && client->command_sent);
 }
 
 static int64_t due_of(const struct client *client)

@@ -3,10 +3,10 @@
  * policy.
  *
  * Clients are connected in the order of the table, each after the one before it is open (or has failed). Put
- * silent ones first: the ttyd of static-gnu 1.0.0 and 4.4.0 (1.6.1 and 1.6.3) survives when its oldest client
- * disconnects while others stay, but dies of SIGSEGV when another one does (measured; ttyd's issue 994
- * describes the same of 1.7.1), and it is silent clients that are hung up. For the same reason expect ttyd to
- * die when the sockets are closed after the check. Clients may have ports of their own, to give each a ttyd.
+ * silent ones first: the ttyd of static-gnu 1.0.0 and 4.4.0 (1.6.1 and 1.6.3) survives when its oldest client or one
+ * between others is hung up, but dies of SIGSEGV when the newest is and older ones stay (measured, every time;
+ * ttyd's issue 994 describes the like of 1.7.1). For the same reason expect ttyd to die when the sockets are
+ * closed after the check. Clients may have ports of their own, to give each a ttyd.
  *
  * The caller's part ends where the product's begins: kc_keepalive_run fails (negative) when the check could
  * not be made: nobody listens, the caller's `check` says that the server is gone, a resource is missing. What

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "clock/clock.h"
+#include "fixtures/no_ptrace.h"
 #include "sandbox/seccomp.h"
 #include "sys/fd.h"
 #include "sys/time.h"
@@ -326,23 +326,6 @@ static void what_is_under_way_is_no_standstill(void)
 	KC_CHECK_INT(answers, 300);
 }
 
-/* A filter of the machine's, as container engines have it: no ptrace. */
-static int refuse_ptrace(void)
-{
-	struct sock_filter refuse[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog program = { .len = KC_ARRAY_LENGTH(refuse), .filter = refuse };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-			       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0
-		       ? -errno
-		       : 0;
-}
-
 static int status_of(pid_t pid)
 {
 	int status = -1;
@@ -359,7 +342,7 @@ static void the_probe_tells_why_not(void)
 	pid = fork();
 	KC_REQUIRE(pid >= 0);
 	if (pid == 0) {
-		bool is_told = refuse_ptrace() == 0 && kc_clock_probe(&err) == -EPERM &&
+		bool is_told = kc_refuse_ptrace() == 0 && kc_clock_probe(&err) == -EPERM &&
 			       strstr(err.text, "ptrace") && strstr(err.hint, "SYS_PTRACE");
 
 		_exit(is_told ? 0 : 1);

@@ -8,12 +8,16 @@ static const struct kc_keepalive_windows windows = { .ping_interval_ms = 20000,
 						     .ping_tolerance_ms = 1000,
 						     .hangup_ms = 30000,
 						     .hangup_tolerance_ms = 1000,
-						     .observe_ms = 41000 };
+						     .observe_ms = 41000,
+						     .half_open_ms = 15000 };
 
 #define OPENING 7000 /* of the caller's clock: nothing may depend on it being 0 */
 #define TICK 100
 #define ANSWERING KC_KEEPALIVE_ANSWERING
 #define SILENT KC_KEEPALIVE_SILENT
+#define STOPPING KC_KEEPALIVE_STOPPING /* at STOP */
+#define HALF_OPEN KC_KEEPALIVE_HALF_OPEN
+#define STOP 25000
 
 enum what { END = 0, PING, PING_UNANSWERED, DATA, FIN, RESET, CLOSE, BROKEN_RULE, SHELL, NO_SHELL, STALL };
 
@@ -49,7 +53,7 @@ static void play_step(struct kc_keepalive *keepalive, enum what what, int64_t at
 	};
 
 	feed(keepalive, events[what], at_ms, late_ms);
-	if (what == PING && keepalive->policy == ANSWERING)
+	if (what == PING && kc_keepalive_answers(keepalive, OPENING + at_ms))
 		feed(keepalive, (struct kc_keepalive_event){ .type = KC_KEEPALIVE_PONG_SENT }, at_ms,
 		     late_ms);
 }
@@ -60,6 +64,7 @@ static void play(struct kc_keepalive *keepalive, enum kc_keepalive_policy policy
 	int64_t now_ms = 0, late_ms = 0;
 
 	kc_keepalive_init(keepalive, policy, &windows);
+	keepalive->stop_ms = policy == STOPPING ? STOP : 0;
 	feed(keepalive, (struct kc_keepalive_event){ .type = KC_KEEPALIVE_CONNECTED }, 0, 0);
 	for (; steps->what != END; steps++) {
 		if (steps->what == STALL) {
@@ -183,6 +188,44 @@ static const struct {
 	  KC_KEEPALIVE_FAIL,
 	  "no hangup in the" },
 	{ "a broken rule is no hangup", SILENT, { { 30000, BROKEN_RULE } }, KC_KEEPALIVE_FAIL, "a rule" },
+
+	{ "answers, then stops",
+	  STOPPING,
+	  { { 20000, PING }, { 40000, PING }, { 50010, FIN } },
+	  KC_KEEPALIVE_PASS,
+	  "hung up 30.01 s after the last sign of life (FIN)" },
+	{ "hung up while it still answers",
+	  STOPPING,
+	  { { 20000, PING }, { 24000, FIN } },
+	  KC_KEEPALIVE_FAIL,
+	  "hung up 24.00 s after the opening, although it answers pings" },
+	{ "hung up too early after it stopped",
+	  STOPPING,
+	  { { 20000, PING }, { 40000, PING }, { 45000, FIN } },
+	  KC_KEEPALIVE_FAIL,
+	  "hung up 25.00 s after the last sign of life" },
+	{ "never hung up after it stopped",
+	  STOPPING,
+	  { { 20000, PING }, { 40000, PING } },
+	  KC_KEEPALIVE_FAIL,
+	  "no hangup in the 31." },
+	{ "pinged late while it answers",
+	  STOPPING,
+	  { { 22000, PING }, { 52000, FIN } },
+	  KC_KEEPALIVE_FAIL,
+	  "no ping in the 21." },
+
+	{ "half open, and hung up",
+	  HALF_OPEN,
+	  { { 10000, FIN } },
+	  KC_KEEPALIVE_PASS,
+	  "hung up 10.00 s after connecting (FIN)" },
+	{ "half open, and hung up at the last moment",
+	  HALF_OPEN,
+	  { { 15000, RESET } },
+	  KC_KEEPALIVE_PASS,
+	  "hung up 15.00 s after connecting (reset)" },
+	{ "half open, and kept", HALF_OPEN, { { 0, DATA } }, KC_KEEPALIVE_FAIL, "no hangup in the 15.1" },
 
 	{ "we slept before a ping that is in time",
 	  ANSWERING,
@@ -308,6 +351,40 @@ static void asks_for_the_command_at_the_end_of_the_observation(void)
 	KC_CHECK_INT(keepalive.how, KC_KEEPALIVE_OPEN);
 }
 
+/* A clock that jumps asks for the moments that count, and jumps over all others. */
+static void says_when_it_wants_to_be_asked_again(void)
+{
+	static const struct {
+		const char *name;
+		enum kc_keepalive_policy policy;
+		struct step steps[3];
+		int64_t due_ms; /* since the opening; INT64_MAX: never */
+	} moments[] = {
+		{ "the ping", ANSWERING, { { 0, END } }, 21001 },
+		{ "the end of the observation", ANSWERING, { { 20000, PING } }, 41000 },
+		{ "the hangup", SILENT, { { 0, END } }, 31001 },
+		{ "the hangup, pinged", SILENT, { { 20000, PING } }, 31001 },
+		{ "the ping before it stops", STOPPING, { { 0, END } }, 21001 },
+		{ "the hangup after it stopped", STOPPING, { { 20000, PING } }, 51001 },
+		{ "the hangup of half a handshake", HALF_OPEN, { { 0, END } }, 15001 },
+		{ "nothing, at the end", SILENT, { { 30000, FIN } }, INT64_MAX },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(moments); i++) {
+		struct kc_keepalive keepalive;
+		int64_t due_ms = moments[i].due_ms;
+
+		kc_keepalive_init(&keepalive, moments[i].policy, &windows);
+		keepalive.stop_ms = STOP;
+		feed(&keepalive, (struct kc_keepalive_event){ .type = KC_KEEPALIVE_CONNECTED }, 0, 0);
+		for (const struct step *step = moments[i].steps; step->what != END; step++)
+			play_step(&keepalive, step->what, step->at_ms, 0);
+		KC_CHECK_MESSAGE(kc_keepalive_due_ms(&keepalive) ==
+					 (due_ms == INT64_MAX ? due_ms : OPENING + due_ms),
+				 "%s: %lld", moments[i].name, (long long)kc_keepalive_due_ms(&keepalive));
+	}
+}
+
 static void fails_a_connection_that_never_opened(void)
 {
 	struct kc_keepalive keepalive;
@@ -348,5 +425,5 @@ static void refuses_windows_in_which_nothing_can_be_told(void)
 KC_TEST_SUITE(keepalive, KC_LABEL_FAST, KC_TEST(judges_what_happens),
 	      KC_TEST(measures_in_milliseconds_since_the_opening), KC_TEST(counts_more_pings_than_it_keeps),
 	      KC_TEST(asks_for_the_command_at_the_end_of_the_observation),
-	      KC_TEST(fails_a_connection_that_never_opened),
+	      KC_TEST(says_when_it_wants_to_be_asked_again), KC_TEST(fails_a_connection_that_never_opened),
 	      KC_TEST(refuses_windows_in_which_nothing_can_be_told));

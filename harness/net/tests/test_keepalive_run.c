@@ -33,6 +33,8 @@ struct scene {
 	int64_t now_ms;
 	int64_t stall_at_ms; /* once, the peers go on while we do not; 0: never */
 	int64_t stall_ms;
+	bool is_held;
+	int holds;		   /* how often that changed */
 	int64_t server_dies_at_ms; /* the check says so from then on; 0: never */
 };
 
@@ -448,6 +450,90 @@ static void refuses_options_that_make_no_sense(void)
 	}
 }
 
+/* Half a second of real time in one jump, unless somebody waits for an answer. */
+static void scene_hold(void *context, bool is_held)
+{
+	struct scene *scene = context;
+
+	scene->holds += is_held != scene->is_held;
+	scene->is_held = is_held;
+}
+
+/* One client at a time, on a clock that is asked only when something is due. */
+static void every_kind_of_client_has_its_verdict_on_a_clock_that_jumps(void)
+{
+	static const struct {
+		const char *name;
+		struct kc_keepalive_client client;
+		struct kc_peer_script script;
+		int64_t observe_ms;
+		enum kc_keepalive_verdict verdict;
+		const char *got;
+	} kinds[] = {
+		{ "answering", { .policy = KC_KEEPALIVE_ANSWERING }, GOOD, 41000, PASS, "pings at 20." },
+		{ "silent", { .policy = KC_KEEPALIVE_SILENT }, GOOD, 41000, PASS, "hung up 30." },
+		{ "stops",
+		  { .policy = KC_KEEPALIVE_STOPPING, .stop_ms = 25000 },
+		  GOOD,
+		  90000,
+		  PASS,
+		  "hung up 30." },
+		{ "stops, and is kept",
+		  { .policy = KC_KEEPALIVE_STOPPING, .stop_ms = 25000 },
+		  { .ping_ms = 20000 },
+		  90000,
+		  FAIL,
+		  "no hangup in the 31." },
+		{ "behind a proxy",
+		  { .policy = KC_KEEPALIVE_ANSWERING, .cut_idle_ms = 60000 },
+		  GOOD,
+		  600000,
+		  PASS,
+		  "pings at 20." },
+		{ "cut by the proxy",
+		  { .policy = KC_KEEPALIVE_ANSWERING, .cut_idle_ms = 15000 },
+		  GOOD,
+		  600000,
+		  FAIL,
+		  "the proxy cut: nothing came from the server for 15 s" },
+		{ "half open, and kept",
+		  { .policy = KC_KEEPALIVE_HALF_OPEN },
+		  GOOD,
+		  41000,
+		  FAIL,
+		  "no hangup in the 60." },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(kinds); i++) {
+		struct scene scene = { 0 };
+		const struct kc_keepalive_clock clock = {
+			.now_ms = scene_now, .poll_ms = scene_poll, .hold = scene_hold, .context = &scene
+		};
+		struct kc_keepalive_client client = kinds[i].client;
+		struct kc_keepalive_options options = {
+			.clients = &client, .count = 1, .windows = windows, .clock = &clock
+		};
+		KC_CLEANUP_FREE struct kc_keepalive_report *report = calloc(1, sizeof(*report));
+		struct kc_error err = { 0 };
+
+		KC_REQUIRE(report);
+		client.name = kinds[i].name;
+		options.windows.observe_ms = kinds[i].observe_ms;
+		options.windows.half_open_ms = 60000;
+		if (KC_CHECK(open_scene(&scene, &kinds[i].script, 1))) {
+			client.fd = scene.fds[0];
+			KC_CHECK_OK(kc_keepalive_run(&options, report, &err), err);
+			KC_CHECK_MESSAGE(report->verdict == kinds[i].verdict, "%s: verdict %d: %s",
+					 kinds[i].name, (int)report->verdict,
+					 report->clients[0].keepalive.got);
+			KC_CHECK_MESSAGE(strstr(report->clients[0].keepalive.got, kinds[i].got),
+					 "%s: got \"%s\"", kinds[i].name, report->clients[0].keepalive.got);
+			KC_CHECK(scene.holds >= 1);
+		}
+		close_scene(&scene);
+	}
+}
+
 static void ends_at_the_deadline(void)
 {
 	static const struct kc_peer_script script = GOOD;
@@ -606,7 +692,8 @@ static void fails_when_nobody_ever_listens(void)
 
 KC_TEST_SUITE(keepalive_run, KC_LABEL_FAST, KC_TEST(judges_servers_of_every_kind),
 	      KC_TEST(reports_what_it_measured), KC_TEST(tells_a_dead_server_from_a_hangup),
-	      KC_TEST(refuses_options_that_make_no_sense), KC_TEST(ends_at_the_deadline),
-	      KC_TEST(connects_again_after_refusals), KC_TEST(fails_at_once_where_waiting_is_no_use),
-	      KC_TEST(runs_over_tcp_in_real_time), KC_TEST(notices_the_death_of_a_server_process),
-	      KC_TEST(fails_when_nobody_ever_listens));
+	      KC_TEST(refuses_options_that_make_no_sense),
+	      KC_TEST(every_kind_of_client_has_its_verdict_on_a_clock_that_jumps),
+	      KC_TEST(ends_at_the_deadline), KC_TEST(connects_again_after_refusals),
+	      KC_TEST(fails_at_once_where_waiting_is_no_use), KC_TEST(runs_over_tcp_in_real_time),
+	      KC_TEST(notices_the_death_of_a_server_process), KC_TEST(fails_when_nobody_ever_listens));
