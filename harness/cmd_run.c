@@ -105,16 +105,18 @@ static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 						.items = run->inputs.cpu_levels.items,
 						.count = run->inputs.cpu_levels.count } };
 	const struct kc_inputs_image *image = &run->inputs.images[number];
-	const struct kc_plan_request request = { .suite = number,
-						 .image = image->name,
-						 .tables = image->failure.code ? kc_case_tables_opening
-									       : kc_case_tables,
-						 .lists = lists,
-						 .list_count = KC_ARRAY_LENGTH(lists),
-						 .has_wheel = run->inputs.has_wheel,
-						 .timeout_ms = run->options->timeout_ms,
-						 .is_real_time = run->options->time == KC_TIME_REAL,
-						 .is_emulated = kc_inputs_emulator(&run->inputs) != NULL };
+	const struct kc_plan_request request = {
+		.suite = number,
+		.image = image->name,
+		.tables = image->failure.code ? kc_case_tables_opening : kc_case_tables,
+		.lists = lists,
+		.list_count = KC_ARRAY_LENGTH(lists),
+		.has_wheel = run->inputs.has_wheel,
+		.timeout_ms = run->options->timeout_ms,
+		.is_brief = !run->options->is_long && !run->options->must_run && !run->options->pattern_count,
+		.is_real_time = run->options->time == KC_TIME_REAL,
+		.is_emulated = kc_inputs_emulator(&run->inputs) != NULL
+	};
 
 	return kc_plan_add(&run->plan, &request, err);
 }
@@ -397,6 +399,18 @@ static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_
 	return status;
 }
 
+/* What a run did not check, it says. */
+static void note_left_out(const struct run *run)
+{
+	char text[64];
+
+	if (!run->plan.left_out || run->options->list)
+		return;
+	(void)snprintf(text, sizeof(text), "%zu long case%s: --long runs them", run->plan.left_out,
+		       run->plan.left_out == 1 ? "" : "s");
+	kc_output_note("left out", text);
+}
+
 static int close_run(struct run *run, struct kc_error *err)
 {
 	int status;
@@ -406,6 +420,7 @@ static int close_run(struct run *run, struct kc_error *err)
 	status = kc_scratch_release(&run->scratch, err);
 	for (size_t i = 0; i < run->report_count; i++)
 		run->reports[i]->ops->close(run->reports[i]);
+	note_left_out(run);
 	kc_plan_release(&run->plan);
 	for (size_t i = 0; run->suites && i < run->inputs.image_count; i++)
 		kc_buffer_release(&run->suites[i].reproduce);

@@ -59,6 +59,7 @@ struct kc_options {
 	unsigned int jobs;   /* 0: the scheduler's default */
 	bool keep;
 	bool must_run;
+	bool is_long;
 	int color; /* enum kc_color */
 	bool quiet;
 	bool verbose;

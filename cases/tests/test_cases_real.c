@@ -19,7 +19,7 @@
 #define TOLERANCE_S 1.5
 
 static const char *const only_keepalive[] = { "-k", KEEPALIVE, "--time", "both", NULL };
-static const char *const in_both_times[] = { "--time", "both", NULL };
+static const char *const in_both_times[] = { "--time", "both", "--must-run", NULL };
 static const char *const only_imports[] = { "-k", "imports", NULL };
 
 /* Runs in real time, started together by the suite's set-up. */

@@ -41,6 +41,7 @@ struct kc_case {
 	enum kc_case_phase phase;
 	bool waits; /* nearly all of its time: it starts early, and takes none of the places of those that work */
 	bool needs_virtual_time; /* it would take too long otherwise: there is no such case with KC_TIME_REAL */
+	bool is_long;		 /* it takes seconds of work: only on request */
 	bool of_wheel; /* about the wheel around the volume: there is no such case for a volume without one */
 	const char *const *argv; /* data for `run`, as the next three */
 	const char *const *environment;

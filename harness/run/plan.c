@@ -151,6 +151,10 @@ static int add_row(struct kc_plan *plan, const struct kc_plan_request *request,
 
 	if ((row->of_wheel && !request->has_wheel) || (row->needs_virtual_time && request->is_real_time))
 		return 0;
+	if (row->is_long && request->is_brief) {
+		plan->left_out++;
+		return 0;
+	}
 	if (row->each == KC_EACH_NONE)
 		return add_case(plan, request, table, row, NULL);
 	for (size_t i = 0; status == 0 && i < list->count; i++)

@@ -37,6 +37,7 @@ struct kc_plan_request {
 	size_t list_count;
 	bool has_wheel;	    /* the volume came in one */
 	int64_t timeout_ms; /* for every case, instead of its own; 0: its own */
+	bool is_brief;	    /* without long cases, which are counted */
 	bool is_real_time;  /* without cases that need virtual time */
 	bool is_emulated;   /* programs run slowly: the cases' own limits are longer */
 };
@@ -54,6 +55,7 @@ struct kc_plan {
 	struct kc_plan_entry *entries;
 	size_t *order; /* indexes: the last phase last, in a phase what waits first, then the longest time limit */
 	size_t count;
+	size_t left_out; /* long cases */
 };
 
 #define KC_CLEANUP_PLAN KC_CLEANUP(kc_plan_release)

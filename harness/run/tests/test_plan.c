@@ -41,6 +41,40 @@ static int make(struct kc_plan *plan, struct kc_error *err)
 	return kc_plan_make(plan, &request, err);
 }
 
+static void leaves_out_what_this_run_cannot_or_need_not(void)
+{
+	static const struct kc_case rows[] = {
+		{ KC_CASE("plain"), .what = "x", .run = no_run, .timeout_ms = 1000 },
+		{ KC_CASE("of-hours"), .what = "x", .run = no_run, .timeout_ms = 1000,
+		  .needs_virtual_time = true },
+		{ KC_CASE("of-work"), .what = "x", .run = no_run, .timeout_ms = 1000, .is_long = true },
+		{ KC_CASE("of-both"), .what = "x", .run = no_run, .timeout_ms = 1000, .is_long = true,
+		  .needs_virtual_time = true },
+	};
+	static const struct kc_case_table table = { "some", "cases/some.c", rows, KC_ARRAY_LENGTH(rows) };
+	static const struct kc_case_table *const some[] = { &table, NULL };
+	static const struct {
+		bool is_real_time, is_brief;
+		size_t count, left_out;
+	} runs[] = {
+		{ false, false, 4, 0 }, { true, false, 2, 0 }, { false, true, 2, 2 }, { true, true, 1, 1 }
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(runs); i++) {
+		const struct kc_plan_request asked = { .image = "centos7",
+						       .tables = some,
+						       .is_real_time = runs[i].is_real_time,
+						       .is_brief = runs[i].is_brief };
+		KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+		struct kc_error err = { 0 };
+
+		KC_REQUIRE_OK(kc_plan_make(&plan, &asked, &err), err);
+		KC_CHECK_INT(plan.count, runs[i].count);
+		KC_CHECK_INT(plan.left_out, runs[i].left_out);
+		KC_CHECK_STRING(plan.cases[0].name, "plain");
+	}
+}
+
 static void names_cases_by_image_group_and_row_or_item(void)
 {
 	static const char *const expected[][3] = {
@@ -228,6 +262,7 @@ static void refuses_rows_that_could_be_lost(void)
 }
 
 KC_TEST_SUITE(plan, KC_LABEL_FAST, KC_TEST(names_cases_by_image_group_and_row_or_item),
+	      KC_TEST(leaves_out_what_this_run_cannot_or_need_not),
 	      KC_TEST(starts_the_longest_first_and_the_last_phase_last),
 	      KC_TEST(a_given_timeout_replaces_every_limit), KC_TEST(emulated_programs_have_more_time),
 	      KC_TEST(selects_by_substring_or_glob), KC_TEST(a_selection_keeps_both_orders),
