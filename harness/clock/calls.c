@@ -14,6 +14,9 @@
 /* Of asking for the time, or whether something has come, in virtual time. */
 #define CALL_COST_NS 1000
 
+/* Descriptors of a select. The kernel looks at no more than the program can have open, whatever number it gives. */
+#define MOST_SELECTED 65536
+
 /* What the kernel returns from a call that it would make again after a signal without a handler, include/linux/errno.h. */
 #define ERESTARTSYS 512
 #define ERESTARTNOINTR 513
@@ -348,7 +351,8 @@ int kc_clock_enter(struct kc_clock *clock, struct kc_clock_thread *thread)
 static int clear_sets(struct kc_clock_thread *thread)
 {
 	const fd_set nothing = { 0 };
-	int64_t bits = (int32_t)*kc_registers_argument(&thread->entry, 0);
+	int64_t wanted = (int32_t)*kc_registers_argument(&thread->entry, 0);
+	int64_t bits = wanted < MOST_SELECTED ? wanted : MOST_SELECTED;
 	size_t size = (size_t)((bits + 63) / 64) * 8;
 	int status = 0;
 

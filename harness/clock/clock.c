@@ -175,9 +175,8 @@ static int probe_tracing(struct kc_error *err)
 		for (;;)
 			(void)pause();
 	}
-	if (ptrace(PTRACE_SEIZE, pid, NULL, OPTIONS) < 0 || ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0)
-		status = -errno;
-	else if (waitpid(pid, &stop, __WALL) < 0)
+	if (ptrace(PTRACE_SEIZE, pid, NULL, OPTIONS) < 0 || ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0 ||
+	    waitpid(pid, &stop, __WALL) < 0)
 		status = -errno;
 	else
 		status = kc_registers_read(pid, &registers);

@@ -144,11 +144,11 @@ static int count_own(int fd, struct counts *ret_counts)
 }
 
 /* The kernel's answer: a message, and attributes of which the one asked for is struct tcp_info. */
-static int read_answer(const char *answer, size_t size, struct counts *ret_counts)
+static int read_answer(char *answer, size_t size, struct counts *ret_counts)
 {
-	const struct nlmsghdr *header = (const struct nlmsghdr *)answer;
-	const struct inet_diag_msg *message = NLMSG_DATA(header);
-	const struct rtattr *attribute = (const struct rtattr *)(message + 1);
+	struct nlmsghdr *header = (struct nlmsghdr *)answer;
+	struct inet_diag_msg *message = NLMSG_DATA(header);
+	struct rtattr *attribute = (struct rtattr *)(message + 1);
 	struct tcp_info info = { 0 };
 	size_t left;
 

@@ -16,6 +16,7 @@
 
 #include "archive/layer.h"
 #include "base/embedded.h"
+#include "clock/clock.h"
 #include "fixtures/sentinel.h"
 #include "fixtures/temporary.h"
 #include "sandbox/cgroup.h"
@@ -564,6 +565,101 @@ static void a_bad_profile_is_refused(void)
 	}
 }
 
+/* --- A program that is traced --- */
+
+static int attach_clock(void *context, pid_t pid, struct kc_error *err)
+{
+	return kc_clock_attach(context, pid, err);
+}
+
+/* Starts `script` under a virtual clock, in which it then runs until it ends. *ret_elapsed_ms: how long that took by its clock. */
+static int run_in_virtual_time(const char *script, struct ran *ran, int64_t *ret_elapsed_ms)
+{
+	const char *const argv[] = { "/bin/sh", "-c", script, NULL };
+	const struct kc_clock_options options = { .deadline_ms = kc_now_ms() + PATIENCE_MS };
+	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = make(argv);
+	KC_CLEANUP(kc_seccomp_release) struct kc_seccomp_filter calls = { 0 };
+	KC_CLEANUP(kc_clock_release) struct kc_clock *clock = NULL;
+	KC_CLEANUP_FREE struct kc_excerpt *excerpt = calloc(1, sizeof(*excerpt));
+	int64_t begin_ms;
+	int status;
+
+	*ran = (struct ran){ .output = KC_BUFFER_INIT(1 << 20), .status = -ENOMEM };
+	if (!sandbox || !excerpt)
+		return -ENOMEM;
+	status = kc_seccomp_trace(kc_clock_call, &calls, &ran->err);
+	if (status == 0)
+		status = kc_clock_new(&options, &clock, &ran->err);
+	if (status < 0)
+		return status;
+	kc_sandbox_set_tracer(sandbox, &calls, attach_clock, clock);
+	kc_sandbox_set_sockets(sandbox, 1);
+	kc_sandbox_set_diagnosis(sandbox, true);
+	begin_ms = kc_clock_now_ms(clock);
+	status = kc_sandbox_start(sandbox, &ran->err);
+	while (status == 0 && !kc_clock_has_ended(clock))
+		status = kc_clock_poll(clock, NULL, 0, 1000, &ran->err);
+	*ret_elapsed_ms = kc_clock_now_ms(clock) - begin_ms;
+	kc_clock_release(&clock);
+	if (status == 0)
+		status = kc_sandbox_wait(sandbox, kc_now_ms() + PATIENCE_MS, excerpt, excerpt, &ran->outcome,
+					 &ran->err);
+	return status < 0 ? status : kc_excerpt_append_to(excerpt, &ran->output);
+}
+
+static void a_program_can_live_in_virtual_time(void)
+{
+	static const struct {
+		const char *name, *script, *output;
+		enum kc_sandbox_end end;
+		int status;
+		int64_t at_least_ms;
+	} rows[] = {
+		{ "an hour", "sleep 3600; echo slept", "slept\n", KC_END_EXITED, 0, 3600000 },
+		{ "children", "sleep 50 & sleep 100 & wait; echo waited", "waited\n", KC_END_EXITED, 0,
+		  100000 },
+		{ "exit status", "sleep 1; exit 7", "", KC_END_EXITED, 7, 1000 },
+		{ "signal", "sleep 1; kill -SEGV $$", "", KC_END_KILLED, SIGSEGV, 1000 },
+		{ "both filters", "grep -h -e ^Seccomp_filters /proc/self/status | cut -f2", "2\n",
+		  KC_END_EXITED, 0, 0 },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		CLEANUP_RAN struct ran ran;
+		int64_t elapsed_ms = 0;
+
+		KC_CHECK_OK(run_in_virtual_time(rows[i].script, &ran, &elapsed_ms), ran.err);
+		KC_CHECK_MESSAGE(strcmp(kc_buffer_string(&ran.output), rows[i].output) == 0, "%s: got \"%s\"",
+				 rows[i].name, kc_buffer_string(&ran.output));
+		KC_CHECK_MESSAGE(ran.outcome.end == rows[i].end && ran.outcome.status == rows[i].status,
+				 "%s: end %d, status %d", rows[i].name, (int)ran.outcome.end,
+				 ran.outcome.status);
+		KC_CHECK_MESSAGE(elapsed_ms >= rows[i].at_least_ms && elapsed_ms < rows[i].at_least_ms + 2000,
+				 "%s: %lld ms", rows[i].name, (long long)elapsed_ms);
+	}
+}
+
+static int refuse_to_attach(void *context, pid_t pid, struct kc_error *err)
+{
+	return kc_error_set(err, EPERM, "trace process %s", pid > 0 ? (const char *)context : "?");
+}
+
+static void a_tracer_that_refuses_ends_the_start(void)
+{
+	static const char *const argv[] = { "/bin/true", NULL };
+	KC_CLEANUP(kc_sandbox_release) struct kc_sandbox *sandbox = make(argv);
+	KC_CLEANUP(kc_seccomp_release) struct kc_seccomp_filter calls = { 0 };
+	struct kc_error err = { 0 };
+	char of[] = "of the sandbox";
+
+	KC_REQUIRE(sandbox);
+	KC_REQUIRE_OK(kc_seccomp_trace(kc_clock_call, &calls, &err), err);
+	kc_sandbox_set_tracer(sandbox, &calls, refuse_to_attach, of);
+	KC_CHECK_INT(kc_sandbox_start(sandbox, &err), -EPERM);
+	KC_CHECK_STRING(err.text, "sandbox: trace process of the sandbox");
+	KC_CHECK(!kc_sandbox_is_running(sandbox));
+}
+
 KC_TEST_SUITE_WITH(sandbox, KC_LABEL_SANDBOX, setup, teardown, KC_TEST(a_program_sees_only_its_own_world),
 		   KC_TEST(ends_are_told_apart), KC_TEST(leftovers_are_counted_and_killed),
 		   KC_TEST(output_without_end_is_cut_in_the_middle),
@@ -573,4 +669,6 @@ KC_TEST_SUITE_WITH(sandbox, KC_LABEL_SANDBOX, setup, teardown, KC_TEST(a_program
 		   KC_TEST(an_image_with_links_for_mount_points_is_refused),
 		   KC_TEST(sockets_belong_to_the_network_inside), KC_TEST(a_probe_walks_every_step),
 		   KC_TEST(nothing_survives_the_death_of_the_harness),
-		   KC_TEST(cgroups_of_the_dead_are_removed), KC_TEST(a_bad_profile_is_refused));
+		   KC_TEST(cgroups_of_the_dead_are_removed), KC_TEST(a_bad_profile_is_refused),
+		   KC_TEST(a_program_can_live_in_virtual_time),
+		   KC_TEST(a_tracer_that_refuses_ends_the_start));
