@@ -1,6 +1,6 @@
 /*
  * Released volumes, end to end: the one that works passes, those that were shipped broken fail for their reason. What waits in
- * real time waits at once: four runs are started together and then looked at one by one.
+ * real time waits at once: five runs are started together and then looked at one by one.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static const char *const in_both_times[] = { "--time", "both", "--must-run", NUL
 static const char *const only_imports[] = { "-k", "imports", NULL };
 
 /* Runs in real time, started together by the suite's set-up. */
-enum waiting { GOOD, STOCK_TTYD, NEVER_ANSWERS, NEVER_LISTENS, WAITING_COUNT };
+enum waiting { GOOD, STOCK_TTYD, NEVER_ANSWERS, NEVER_LISTENS, TWO_FACED, WAITING_COUNT };
 
 static struct kc_volume_copy copies[WAITING_COUNT];
 static struct kc_checked runs[WAITING_COUNT];
@@ -32,26 +32,39 @@ static struct kc_error offline; /* code 0: the index was reached */
 static const struct {
 	const char *volume;	  /* NULL: a copy of 4.4.0, with `change` */
 	const char *const *words; /* NULL: all cases */
-	struct kc_volume_change change;
+	struct kc_volume_change changes[3];
 } waiting[WAITING_COUNT] = {
 	[GOOD] = { .volume = RELEASE "4.4.0", .words = in_both_times },
 	[STOCK_TTYD] = { .volume = RELEASE "1.0.0", .words = only_keepalive },
 	[NEVER_ANSWERS] = { .words = only_keepalive,
-			    .change = { .kind = KC_VOLUME_WRITE,
-					.path = "bin/ttyd",
-					.mode = 0755,
-					.bytes = "#!/opt/backend.ai/bin/python\n"
-						 "import signal, socket\n"
-						 "server = socket.create_server(('127.0.0.1', 7681))\n"
-						 "print('listens and does no more', flush=True)\n"
-						 "signal.pause()\n" } },
+			    .changes = { { .kind = KC_VOLUME_WRITE,
+					   .path = "bin/ttyd",
+					   .mode = 0755,
+					   .bytes = "#!/opt/backend.ai/bin/python\n"
+						    "import signal, socket\n"
+						    "server = socket.create_server(('127.0.0.1', 7681))\n"
+						    "print('listens and does no more', flush=True)\n"
+						    "signal.pause()\n" } } },
 	[NEVER_LISTENS] = { .words = only_keepalive,
-			    .change = { .kind = KC_VOLUME_WRITE,
-					.path = "bin/ttyd",
-					.mode = 0755,
-					.bytes = "#!/opt/backend.ai/bin/python\n"
-						 "import signal\n"
-						 "signal.pause()\n" } },
+			    .changes = { { .kind = KC_VOLUME_WRITE,
+					   .path = "bin/ttyd",
+					   .mode = 0755,
+					   .bytes = "#!/opt/backend.ai/bin/python\n"
+						    "import signal\n"
+						    "signal.pause()\n" } } },
+	/* What virtual time shows of it is not how it is: it notices the second filter of a traced program. */
+	[TWO_FACED] = { .words = only_keepalive,
+			.changes = { { .kind = KC_VOLUME_DUPLICATE,
+				       .path = "bin/ttyd.real",
+				       .bytes = "bin/ttyd",
+				       .mode = 0755 },
+				     { .kind = KC_VOLUME_WRITE,
+				       .path = "bin/ttyd",
+				       .mode = 0755,
+				       .bytes = "#!/bin/sh\n"
+						"if grep -q '^Seccomp_filters:.2$' /proc/$$/status\n"
+						"then set -- -P 19 \"$@\"\nfi\n"
+						"exec /opt/backend.ai/bin/ttyd.real \"$@\"\n" } } },
 };
 
 static int start(enum waiting which, const char *tree, struct kc_error *err)
@@ -61,8 +74,8 @@ static int start(enum waiting which, const char *tree, struct kc_error *err)
 
 	if (!volume) {
 		status = kc_volume_copy_make(tree, &copies[which], err);
-		if (status == 0)
-			status = kc_volume_change(&copies[which], &waiting[which].change, err);
+		for (size_t i = 0; status == 0 && waiting[which].changes[i].kind; i++)
+			status = kc_volume_change(&copies[which], &waiting[which].changes[i], err);
 		volume = copies[which].path;
 	}
 	return status < 0 ? status : kc_checked_start(volume, waiting[which].words, &runs[which], err);
@@ -203,6 +216,21 @@ static void ttyd_that_does_not_serve_fails_within_its_limits(void)
 	}
 }
 
+static void times_that_disagree_are_a_failure(void)
+{
+	char said[8192];
+	xmlNode *testcase;
+
+	if (!finish(&runs[TWO_FACED]))
+		return;
+	testcase = kc_checked_find(&runs[TWO_FACED], KEEPALIVE);
+	kc_checked_say(testcase, said, sizeof(said));
+	KC_CHECK_INT(runs[TWO_FACED].status, KC_EXIT_FAILED);
+	KC_CHECK_INT(kc_checked_verdict(testcase), KC_FAIL);
+	KC_CHECK_CONTAINS(said, "virtual and real time disagree: ");
+	KC_CHECK_CONTAINS(said, "answering: ping 1 after 19.0");
+}
+
 static void stock_ttyd_of_1_0_0_fails_the_keepalive(void)
 {
 	char said[8192];
@@ -291,5 +319,6 @@ static void without_ptrace_time_is_real_and_every_report_says_so(void)
 KC_TEST_SUITE_WITH(cases_real, KC_LABEL_SLOW, setup, teardown, KC_TEST(zmq_of_4_1_0_needs_a_newer_libstdcxx),
 		   KC_TEST(zmq_of_4_1_1_is_the_repair),
 		   KC_TEST(ttyd_that_does_not_serve_fails_within_its_limits),
+		   KC_TEST(times_that_disagree_are_a_failure),
 		   KC_TEST(stock_ttyd_of_1_0_0_fails_the_keepalive), KC_TEST(all_cases_pass_on_4_4_0),
 		   KC_TEST(without_ptrace_time_is_real_and_every_report_says_so));

@@ -180,6 +180,8 @@ static int probe_tracing(struct kc_error *err)
 		status = -errno;
 	else
 		status = kc_registers_read(pid, &registers);
+	if (status == 0)
+		status = kc_clock_probe_thread(pid);
 	(void)kill(pid, SIGKILL); /* ours, and not reaped yet */
 	(void)waitpid(pid, NULL, __WALL);
 	return status < 0 ? attach_error(-status, err) : 0;

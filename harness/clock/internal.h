@@ -113,6 +113,8 @@ void kc_clock_drop_timers(struct kc_clock *clock, pid_t process); /* 0: all of t
 bool kc_clock_is_still(struct kc_clock *clock);
 /* The thread is stopped by a signal, and stays so until somebody continues it. */
 void kc_clock_note_stop(struct kc_clock_thread *thread);
+/* Whether /proc tells of a traced thread what kc_clock_is_still asks. */
+int kc_clock_probe_thread(pid_t tid);
 /* Whether the kernel tells about the other ends of connections. */
 int kc_clock_probe_diagnosis(struct kc_error *err);
 

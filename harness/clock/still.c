@@ -69,6 +69,19 @@ static bool is_off_cpu(struct kc_clock_thread *thread)
 	       strncmp(text, "running", strlen("running")) != 0;
 }
 
+int kc_clock_probe_thread(pid_t tid)
+{
+	struct kc_clock_thread thread = { .tid = tid, .process = tid, .status_fd = -1, .syscall_fd = -1 };
+	unsigned long long switches;
+	char state, text[256];
+	bool is_told = read_status(&thread, &state, &switches) &&
+		       read_file(&thread, &thread.syscall_fd, "syscall", text, sizeof(text)) > 0;
+
+	kc_fd_close(&thread.status_fd);
+	kc_fd_close(&thread.syscall_fd);
+	return is_told ? 0 : -EOPNOTSUPP;
+}
+
 static bool has_other_threads(const struct kc_clock *clock, const struct kc_clock_thread *thread)
 {
 	for (size_t i = 0; i < clock->thread_count; i++)
