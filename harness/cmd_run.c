@@ -156,7 +156,8 @@ static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
 	const struct kc_options *options = run->options;
 	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)];
-	const char *words[10] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
+	char repeat[16];
+	const char *words[12] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
 				  options->volume ? options->volume : release };
 	size_t count = 5;
 	int status = 0;
@@ -170,6 +171,11 @@ static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 	if (options->time != KC_TIME_VIRTUAL) {
 		words[count++] = "--time";
 		words[count++] = kc_time_name((enum kc_time)options->time);
+	}
+	if (options->repeat) { /* a flake does not show in one run */
+		(void)snprintf(repeat, sizeof(repeat), "%u", options->repeat);
+		words[count++] = "--repeat";
+		words[count++] = repeat;
 	}
 	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);
 	kc_buffer_init(reproduce, LIST_LIMIT);
