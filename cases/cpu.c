@@ -138,7 +138,9 @@ static void run_level(const struct kc_case *row, struct kc_case_context *context
 
 static const struct kc_case cases[] = {
 	{ KC_CASE("level"), .what = "interpreter, promised modules and ttyd run on a CPU of level {item}",
-	  .each = KC_EACH_CPU_LEVEL, .run = run_level, .timeout_ms = 60000 },
+	  .each = KC_EACH_CPU_LEVEL, .run = run_level,
+	  /* What takes longest is started first. */
+	  .timeout_ms = 120000 },
 };
 
 const struct kc_case_table kc_cases_cpu = {
