@@ -149,18 +149,10 @@ static int print_plan(const struct run *run, struct kc_error *err)
 	return kc_output_write(&text, err);
 }
 
-/* What was asked for, or, where that was left to us, the very release that was taken. */
-static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
+/* The options without which a failure does not show again. Returns how many words. */
+static size_t add_options(const struct kc_options *options, const char *words[], char repeat[16])
 {
-	struct kc_buffer *reproduce = &run->suites[number].reproduce;
-	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
-	const struct kc_options *options = run->options;
-	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)];
-	char repeat[16];
-	const char *words[12] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
-				  options->volume ? options->volume : release };
-	size_t count = 5;
-	int status = 0;
+	size_t count = 0;
 
 	if (options->arch) {
 		words[count++] = "--arch";
@@ -173,10 +165,25 @@ static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 		words[count++] = kc_time_name((enum kc_time)options->time);
 	}
 	if (options->repeat) { /* a flake does not show in one run */
-		(void)snprintf(repeat, sizeof(repeat), "%u", options->repeat);
+		(void)snprintf(repeat, 16, "%u", options->repeat);
 		words[count++] = "--repeat";
 		words[count++] = repeat;
 	}
+	return count;
+}
+
+/* What was asked for, or, where that was left to us, the very release that was taken. */
+static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
+{
+	struct kc_buffer *reproduce = &run->suites[number].reproduce;
+	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
+	const struct kc_options *options = run->options;
+	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)], repeat[16];
+	const char *words[12] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
+				  options->volume ? options->volume : release };
+	size_t count = 5 + add_options(options, words + 5, repeat);
+	int status = 0;
+
 	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);
 	kc_buffer_init(reproduce, LIST_LIMIT);
 	for (size_t i = 0; status == 0 && i < count; i++) {
@@ -406,15 +413,23 @@ static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_
 }
 
 /* What a run did not check, it says. */
-static void note_left_out(const struct run *run)
+static void note_left_out(size_t count, const char *which)
 {
-	char text[64];
+	char text[96];
 
-	if (!run->plan.left_out || run->options->list)
+	if (!count)
 		return;
-	(void)snprintf(text, sizeof(text), "%zu long case%s: --long runs them", run->plan.left_out,
-		       run->plan.left_out == 1 ? "" : "s");
+	(void)snprintf(text, sizeof(text), "%zu %s", count, which);
 	kc_output_note("left out", text);
+}
+
+static void note_all_left_out(const struct run *run)
+{
+	if (run->options->list)
+		return;
+	note_left_out(run->plan.left_out_virtual,
+		      "cases that need virtual time: without --time real they run");
+	note_left_out(run->plan.left_out_long, "long cases: --long runs them");
 }
 
 static int close_run(struct run *run, struct kc_error *err)
@@ -426,7 +441,7 @@ static int close_run(struct run *run, struct kc_error *err)
 	status = kc_scratch_release(&run->scratch, err);
 	for (size_t i = 0; i < run->report_count; i++)
 		run->reports[i]->ops->close(run->reports[i]);
-	note_left_out(run);
+	note_all_left_out(run);
 	kc_plan_release(&run->plan);
 	for (size_t i = 0; run->suites && i < run->inputs.image_count; i++)
 		kc_buffer_release(&run->suites[i].reproduce);

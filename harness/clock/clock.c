@@ -25,7 +25,7 @@
 
 #define OPTIONS                                                                                              \
 	(PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC |            \
-	 PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
+	 PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACECLONE)
 
 static int64_t read_clock(clockid_t id)
 {
@@ -246,6 +246,7 @@ static int on_event(struct kc_clock *clock, struct kc_clock_thread *thread, int 
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
 	case PTRACE_EVENT_CLONE:
+		thread->is_vforking = event == PTRACE_EVENT_VFORK; /* until its next stop */
 		status = on_child(clock, thread);
 		break;
 	case PTRACE_EVENT_STOP:
@@ -269,7 +270,7 @@ static int on_stop(struct kc_clock *clock, struct kc_clock_thread *thread, int s
 	pid_t tid = thread->tid;
 
 	clock->counts.stops++;
-	thread->is_stopped = false;
+	thread->is_stopped = thread->is_vforking = false;
 	if (event) {
 		request = on_event(clock, thread, event, &signal);
 	} else if (signal == (SIGTRAP | 0x80)) {

@@ -31,6 +31,7 @@ struct kc_clock_thread {
 	int status_fd;			  /* its status file in /proc; -1: not opened yet */
 	int syscall_fd;			  /* its syscall file, likewise */
 	bool is_real;			  /* lives in real time: nothing is translated */
+	bool is_vforking;		  /* waits, uninterruptibly, for its child to execute or end */
 	bool is_stopped;		  /* by a stop signal; it runs again when `switches` changes */
 	bool is_moment;			  /* it waits for a moment, not for a span: nothing is left of it */
 	bool is_due;			  /* woken because its wait is over */

@@ -94,10 +94,19 @@ static bool has_other_threads(const struct kc_clock *clock, const struct kc_cloc
  * thread says nothing before all the others are dead, and that one whose stop signal we know of has said so. */
 static bool sleeps(const struct kc_clock *clock, const struct kc_clock_thread *thread, char state)
 {
-	if (thread->is_stopped)
-		return state == 't';
-	return state == 'S' || state == 'T' ||
-	       (state == 'Z' && thread->tid == thread->process && has_other_threads(clock, thread));
+	switch (state) {
+	case 'S':
+	case 'T':
+		return true;
+	case 't':
+		return thread->is_stopped;
+	case 'D':
+		return thread->is_vforking;
+	case 'Z':
+		return thread->tid == thread->process && has_other_threads(clock, thread);
+	default:
+		return false;
+	}
 }
 
 void kc_clock_note_stop(struct kc_clock_thread *thread)

@@ -149,10 +149,14 @@ static int add_row(struct kc_plan *plan, const struct kc_plan_request *request,
 	const struct kc_plan_list *list = find_list(request, row->each);
 	int status = 0;
 
-	if ((row->of_wheel && !request->has_wheel) || (row->needs_virtual_time && request->is_real_time))
+	if (row->of_wheel && !request->has_wheel)
 		return 0;
+	if (row->needs_virtual_time && request->is_real_time) {
+		plan->left_out_virtual++;
+		return 0;
+	}
 	if (row->is_long && request->is_brief) {
-		plan->left_out++;
+		plan->left_out_long++;
 		return 0;
 	}
 	if (row->each == KC_EACH_NONE)

@@ -55,7 +55,8 @@ struct kc_plan {
 	struct kc_plan_entry *entries;
 	size_t *order; /* indexes: the last phase last, in a phase what waits first, then the longest time limit */
 	size_t count;
-	size_t left_out; /* long cases */
+	size_t left_out_long;
+	size_t left_out_virtual; /* those that need virtual time */
 };
 
 #define KC_CLEANUP_PLAN KC_CLEANUP(kc_plan_release)

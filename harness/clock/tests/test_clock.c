@@ -157,6 +157,7 @@ static void every_wait_lasts_as_long_as_it_should(void)
 		"pipe",
 		"stopped-child",
 		"errors",
+		"vfork",
 	};
 
 	for (size_t p = 0; p < KC_ARRAY_LENGTH(programs); p++)

@@ -55,10 +55,11 @@ static void leaves_out_what_this_run_cannot_or_need_not(void)
 	static const struct kc_case_table *const some[] = { &table, NULL };
 	static const struct {
 		bool is_real_time, is_brief;
-		size_t count, left_out;
-	} runs[] = {
-		{ false, false, 4, 0 }, { true, false, 2, 0 }, { false, true, 2, 2 }, { true, true, 1, 1 }
-	};
+		size_t count, left_out_long, left_out_virtual;
+	} runs[] = { { false, false, 4, 0, 0 },
+		     { true, false, 2, 0, 2 },
+		     { false, true, 2, 2, 0 },
+		     { true, true, 1, 1, 2 } };
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(runs); i++) {
 		const struct kc_plan_request asked = { .image = "centos7",
@@ -70,7 +71,8 @@ static void leaves_out_what_this_run_cannot_or_need_not(void)
 
 		KC_REQUIRE_OK(kc_plan_make(&plan, &asked, &err), err);
 		KC_CHECK_INT(plan.count, runs[i].count);
-		KC_CHECK_INT(plan.left_out, runs[i].left_out);
+		KC_CHECK_INT(plan.left_out_long, runs[i].left_out_long);
+		KC_CHECK_INT(plan.left_out_virtual, runs[i].left_out_virtual);
 		KC_CHECK_STRING(plan.cases[0].name, "plain");
 	}
 }
