@@ -113,6 +113,7 @@ static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 		.list_count = KC_ARRAY_LENGTH(lists),
 		.has_wheel = run->inputs.has_wheel,
 		.timeout_ms = run->options->timeout_ms,
+		.repeat = run->options->repeat,
 		.is_brief = !run->options->is_long && !run->options->must_run && !run->options->pattern_count,
 		.is_real_time = run->options->time == KC_TIME_REAL,
 		.is_emulated = kc_inputs_emulator(&run->inputs) != NULL
@@ -267,7 +268,6 @@ static int make_suites(struct run *run, struct kc_error *err)
 static int run_plan(struct run *run, struct kc_error *err)
 {
 	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,
-						.repeat = run->options->repeat,
 						.scratch = run->scratch.path,
 						.context = run->contexts,
 						.reports = run->reports,

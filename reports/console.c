@@ -292,7 +292,7 @@ static void say_heartbeat(struct console *console, size_t index, int64_t now)
 	say(console, ".... ");
 	say_identity(console, testcase);
 	say(console, " still runs, %" PRId64 " s of at most %" PRId64 " s\n", (now - slot->started_ms) / 1000,
-	    (testcase->timeout_ms + 999) / 1000);
+	    (testcase->timeout_ms + 999) / 1000 * (testcase->repeat ? testcase->repeat : 1));
 	slot->heartbeat_ms += HEARTBEAT_MS;
 }
 

@@ -28,7 +28,8 @@ struct kc_report_case {
 	const char *what;      /* the sentence that says what is checked */
 	const char *file;      /* of the case's row, relative to the source tree */
 	unsigned int line;
-	int64_t timeout_ms;
+	int64_t timeout_ms;  /* of one run */
+	unsigned int repeat; /* how often it runs; 0: once */
 };
 
 /* What is tested together: one image. */

@@ -139,6 +139,7 @@ static int add_case(struct kc_plan *plan, const struct kc_plan_request *request,
 		.file = table->file,
 		.line = row->line,
 		.timeout_ms = request->timeout_ms ? request->timeout_ms : own_timeout_ms,
+		.repeat = request->repeat,
 	};
 	return 0;
 }

@@ -35,11 +35,12 @@ struct kc_plan_request {
 	const struct kc_case_table *const *tables; /* NULL-terminated */
 	const struct kc_plan_list *lists;
 	size_t list_count;
-	bool has_wheel;	    /* the volume came in one */
-	int64_t timeout_ms; /* for every case, instead of its own; 0: its own */
-	bool is_brief;	    /* without long cases, which are counted */
-	bool is_real_time;  /* without cases that need virtual time */
-	bool is_emulated;   /* programs run slowly: the cases' own limits are longer */
+	bool has_wheel;	     /* the volume came in one */
+	int64_t timeout_ms;  /* for every case, instead of its own; 0: its own */
+	bool is_brief;	     /* without long cases, which are counted */
+	bool is_real_time;   /* without cases that need virtual time */
+	unsigned int repeat; /* how often each case runs; 0: once */
+	bool is_emulated;    /* programs run slowly: the cases' own limits are longer */
 };
 
 /* What only the scheduler needs of a case; same index as its `struct kc_report_case`. */

@@ -288,7 +288,7 @@ static void finish_run(struct session *session, unsigned int number)
 	lane_of(session, slot->index)->running--;
 	kc_repeat_add(&slot->repeat, &result);
 	kc_result_release(&result);
-	if (slot->repeat.count < session->scheduler->repeat)
+	if (slot->repeat.count < session->plan->cases[slot->index].repeat)
 		start_run(session, number);
 	else
 		record_runs(session, slot);

@@ -9,6 +9,8 @@
  * and a grace. When it ends, the rest of its group is killed. A case that passes its deadline to its sandbox
  * says itself what hung; the guard here is for cases that do not come back.
  *
+ * A case that is to run more than once does so in one place, run after run, and reports see it once, as run/repeat.h merges it.
+ *
  * Main thread of a single-threaded process only: prctl(2) binds the parent-death signal to the forking
  * thread.
  */
@@ -30,10 +32,7 @@
 #define KC_SCHEDULER_WAITING 8
 
 struct kc_scheduler {
-	unsigned int jobs; /* workers at once of cases that work; 0: as many as the CPUs that we may use */
-	unsigned int
-		repeat; /* how often each case runs, one after the other; reports see it once, as run/repeat.h
-			      * merges it; 0: once */
+	unsigned int jobs;   /* workers at once of cases that work; 0: as many as the CPUs that we may use */
 	int64_t grace_ms;    /* 0: KC_SCHEDULER_GRACE_MS */
 	const char *scratch; /* existing directory, absolute, for the cases' own; NULL: they get none */
 	const struct kc_case_context

@@ -294,8 +294,9 @@ static const struct kc_report_ops recorder_ops = { .begin = recorder_begin,
 						   .close = recorder_close };
 
 /* Runs `rows` and tells `recorder`. */
-static int run_rows(const struct kc_case *rows, size_t count, struct kc_scheduler scheduler,
-		    struct recorder *recorder, struct kc_tally *ret_tally, struct kc_error *err)
+static int run_rows_often(const struct kc_case *rows, size_t count, struct kc_scheduler scheduler,
+			  unsigned int repeat, struct recorder *recorder, struct kc_tally *ret_tally,
+			  struct kc_error *err)
 {
 	static const char *const items[] = { "zmq" };
 	static const struct kc_plan_list list = { KC_EACH_PROMISED_IMPORT, items, 1 };
@@ -303,7 +304,7 @@ static int run_rows(const struct kc_case *rows, size_t count, struct kc_schedule
 	struct kc_case_table table = { "fakes", "fakes.c", rows, count };
 	const struct kc_case_table *const tables[] = { &table, NULL };
 	struct kc_plan_request request = {
-		.image = "none", .tables = tables, .lists = &list, .list_count = 1
+		.image = "none", .tables = tables, .lists = &list, .list_count = 1, .repeat = repeat
 	};
 	struct kc_report *reports[] = { &recorder->report };
 	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
@@ -321,6 +322,12 @@ static int run_rows(const struct kc_case *rows, size_t count, struct kc_schedule
 	if (!scheduler.context)
 		scheduler.context = &plain;
 	return kc_scheduler_run(&scheduler, &plan, &run, ret_tally, err);
+}
+
+static int run_rows(const struct kc_case *rows, size_t count, struct kc_scheduler scheduler,
+		    struct recorder *recorder, struct kc_tally *ret_tally, struct kc_error *err)
+{
+	return run_rows_often(rows, count, scheduler, 0, recorder, ret_tally, err);
 }
 
 static void every_way_to_end_has_its_verdict(void)
@@ -450,8 +457,8 @@ static void a_case_that_is_repeated_is_reported_once(void)
 
 		KC_REQUIRE_OK(kc_temporary_make(&directory, &err), err);
 		(void)snprintf(path, sizeof(path), "%s/count", directory.path);
-		KC_CHECK_OK(run_rows(&row, 1, (struct kc_scheduler){ .jobs = 2, .repeat = rows[i].repeat },
-				     &recorder, &tally, &err),
+		KC_CHECK_OK(run_rows_often(&row, 1, (struct kc_scheduler){ .jobs = 2 }, rows[i].repeat,
+					   &recorder, &tally, &err),
 			    err);
 		KC_CHECK(stat(path, &status) == 0 && status.st_size == rows[i].runs);
 		KC_CHECK_INT(recorder.started, 1);
