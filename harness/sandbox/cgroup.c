@@ -26,10 +26,11 @@ static const struct hierarchy {
 	const char *processes_file;
 	const char *memory_file;
 	const char *oom_file;
+	const char *entry_file; /* a thread's, where there is one: see kc_cgroup_enter */
 } hierarchies[] = {
-	{ "", "cgroup2", "", "pids.max", "memory.max", "memory.events" },
-	{ "pids", "cgroup", "pids", "pids.max", NULL, NULL },
-	{ "memory", "cgroup", "memory", NULL, "memory.limit_in_bytes", "memory.oom_control" },
+	{ "", "cgroup2", "", "pids.max", "memory.max", "memory.events", "cgroup.procs" },
+	{ "pids", "cgroup", "pids", "pids.max", NULL, NULL, "tasks" },
+	{ "memory", "cgroup", "memory", NULL, "memory.limit_in_bytes", "memory.oom_control", "tasks" },
 };
 
 static int write_value(const char *directory, const char *file, unsigned long long value)
@@ -120,9 +121,30 @@ static void sweep(const char *parent)
 	}
 }
 
+static int open_entry(const struct hierarchy *hierarchy, const char *directory, int *ret_fd)
+{
+	char path[PATH_MAX + 64];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, hierarchy->entry_file);
+	*ret_fd = open(path, O_WRONLY | O_CLOEXEC);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+static int set_limits(const struct hierarchy *hierarchy, const char *directory, uint64_t memory_bytes,
+		      unsigned int processes)
+{
+	int status = 0;
+
+	if (hierarchy->processes_file)
+		status = write_value(directory, hierarchy->processes_file, processes);
+	if (status == 0 && hierarchy->memory_file)
+		status = write_value(directory, hierarchy->memory_file, memory_bytes);
+	return status;
+}
+
 /* Makes DIRECTORY/krunner-compat-PID-SERIAL and sets its limits. */
 static int make_in(const struct hierarchy *hierarchy, const char *parent, uint64_t memory_bytes,
-		   unsigned int processes, char ret_path[PATH_MAX])
+		   unsigned int processes, char ret_path[PATH_MAX], int *ret_entry)
 {
 	static unsigned int serial;
 	int written = snprintf(ret_path, PATH_MAX, "%s/" PREFIX "%ld-%u", parent, (long)getpid(), serial++);
@@ -133,10 +155,10 @@ static int make_in(const struct hierarchy *hierarchy, const char *parent, uint64
 	status = kc_janitor_watch(KC_JANITOR_CGROUP, ret_path, NULL);
 	if (status == 0 && mkdir(ret_path, 0755) < 0)
 		status = -errno;
-	if (status == 0 && hierarchy->processes_file)
-		status = write_value(ret_path, hierarchy->processes_file, processes);
-	if (status == 0 && hierarchy->memory_file)
-		status = write_value(ret_path, hierarchy->memory_file, memory_bytes);
+	if (status == 0)
+		status = set_limits(hierarchy, ret_path, memory_bytes, processes);
+	if (status == 0)
+		status = open_entry(hierarchy, ret_path, ret_entry);
 	if (status < 0) {
 		(void)rmdir(ret_path); /* it may not be there */
 		kc_janitor_forget(ret_path);
@@ -147,7 +169,7 @@ static int make_in(const struct hierarchy *hierarchy, const char *parent, uint64
 /* Below our own group, beside it, and at the root: a version 2 group that holds processes cannot have children with
  * controllers ("no internal processes"), so our own is often not the one. */
 static int make(const struct hierarchy *hierarchy, uint64_t memory_bytes, unsigned int processes,
-		char ret_path[PATH_MAX])
+		char ret_path[PATH_MAX], int *ret_entry)
 {
 	char mount_path[PATH_MAX], own[PATH_MAX], parent[2 * PATH_MAX];
 	int status = -ENOENT;
@@ -158,7 +180,7 @@ static int make(const struct hierarchy *hierarchy, uint64_t memory_bytes, unsign
 		char *slash;
 
 		(void)snprintf(parent, sizeof(parent), "%s%s", mount_path, own);
-		status = make_in(hierarchy, parent, memory_bytes, processes, ret_path);
+		status = make_in(hierarchy, parent, memory_bytes, processes, ret_path, ret_entry);
 		slash = strrchr(own, '/');
 		if (status == 0)
 			sweep(parent);
@@ -173,7 +195,7 @@ void kc_cgroup_create(struct kc_cgroup *group, uint64_t memory_bytes, unsigned i
 	int status;
 
 	*group = (struct kc_cgroup){ 0 };
-	status = make(&hierarchies[0], memory_bytes, processes, group->directories[0]);
+	status = make(&hierarchies[0], memory_bytes, processes, group->directories[0], &group->entries[0]);
 	if (status == 0) {
 		group->count = 1;
 		group->oom_file = hierarchies[0].oom_file;
@@ -181,7 +203,8 @@ void kc_cgroup_create(struct kc_cgroup *group, uint64_t memory_bytes, unsigned i
 		return;
 	}
 	for (size_t i = 1; i < KC_ARRAY_LENGTH(hierarchies); i++) {
-		int made = make(&hierarchies[i], memory_bytes, processes, group->directories[group->count]);
+		int made = make(&hierarchies[i], memory_bytes, processes, group->directories[group->count],
+				&group->entries[group->count]);
 
 		if (made < 0) {
 			kc_cgroup_remove(group);
@@ -196,10 +219,10 @@ void kc_cgroup_create(struct kc_cgroup *group, uint64_t memory_bytes, unsigned i
 	(void)snprintf(group->text, sizeof(group->text), "cgroup v1: pids, memory");
 }
 
-int kc_cgroup_enter(const struct kc_cgroup *group, pid_t pid)
+int kc_cgroup_enter(const struct kc_cgroup *group)
 {
 	for (unsigned int i = 0; i < group->count; i++) {
-		int status = write_value(group->directories[i], "cgroup.procs", (unsigned long long)pid);
+		int status = kc_fd_write_all(group->entries[i], "0", 1);
 
 		if (status < 0)
 			return status;
@@ -231,6 +254,7 @@ void kc_cgroup_remove(struct kc_cgroup *group)
 	while (group->count) {
 		const char *directory = group->directories[--group->count];
 
+		kc_fd_close(&group->entries[group->count]);
 		if (rmdir(directory) == 0 || errno == ENOENT)
 			kc_janitor_forget(directory);
 	}

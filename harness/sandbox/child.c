@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/internal.h"
 #include "sys/fd.h"
 
@@ -72,7 +73,7 @@ static int take_identity(const struct kc_sandbox_setup *setup, char object[160])
 	return 0;
 }
 
-/* After the parent has put us into our cgroup: it becomes the root of this namespace, cgroup_namespaces(7). */
+/* After we have entered our cgroup: it becomes the root of this namespace, cgroup_namespaces(7). */
 static int enter_cgroup_namespace(const struct kc_sandbox_setup *setup, char object[160])
 {
 	return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
@@ -420,6 +421,10 @@ _Noreturn void kc_sandbox_child(const struct kc_sandbox_setup *setup)
 	reset_signals();
 	if (recv(setup->control, &go, sizeof(go), 0) != (ssize_t)sizeof(go) || go.kind != KC_MESSAGE_GO)
 		_exit(1); /* the parent gave up, and knows why */
+	status = kc_cgroup_enter(setup->cgroup);
+	if (status < 0)
+		refuse(setup, KC_STEP_CGROUP, status, setup->cgroup->directories[0]);
+	done(setup, KC_STEP_CGROUP);
 	for (size_t i = 0; i < setup->layer_count; i++) {
 		status = open_directory(setup->layers[i], &layer_fds[i]);
 		if (status < 0)

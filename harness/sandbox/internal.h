@@ -24,6 +24,8 @@ extern const struct kc_sandbox_namespace {
 	int flag;
 } kc_sandbox_namespaces[KC_SANDBOX_NAMESPACES];
 
+struct kc_cgroup;
+
 struct kc_sandbox_setup {
 	/* Paths are opened by the child while it still has the caller's id: they may lie below a directory that only the
 	 * caller may enter. */
@@ -41,6 +43,7 @@ struct kc_sandbox_setup {
 	bool wants_diagnosis; /* one socket more */
 	const char *emulator; /* what binfmt_misc takes; NULL: programs run on the CPU itself */
 	uint64_t upper_bytes;
+	const struct kc_cgroup *cgroup;
 	uint64_t address_space_bytes; /* 0: a memory cgroup limits it */
 	ino_t host_namespaces[KC_SANDBOX_NAMESPACES];
 	int control; /* our end of the socket */
@@ -50,7 +53,7 @@ struct kc_sandbox_setup {
 };
 
 enum kc_message_kind {
-	KC_MESSAGE_GO = 1, /* parent to child: ids are mapped, the cgroup is set */
+	KC_MESSAGE_GO = 1, /* parent to child: ids are mapped */
 	KC_MESSAGE_STEP,   /* a step is done */
 	KC_MESSAGE_FAILED, /* a step was refused; the child is gone */
 	KC_MESSAGE_TRACE,  /* the program's process waits for its tracer, until KC_MESSAGE_GO */

@@ -446,6 +446,7 @@ static int start(struct kc_sandbox *sandbox, struct kc_error *err)
 	if (status < 0)
 		return kc_error_errno(err, status, "sandbox: prepare");
 	kc_cgroup_create(&sandbox->cgroup, MEMORY_BYTES, PROCESSES);
+	sandbox->setup.cgroup = &sandbox->cgroup;
 	sandbox->setup.address_space_bytes = sandbox->cgroup.count ? 0 : ADDRESS_SPACE_BYTES;
 	status = clone_child(sandbox);
 	if (status < 0)
@@ -454,10 +455,6 @@ static int start(struct kc_sandbox *sandbox, struct kc_error *err)
 	kc_fd_close(&sandbox->setup.output);
 	kc_fd_close(&sandbox->setup.errors);
 	observe(sandbox, KC_STEP_NAMESPACES);
-	status = kc_cgroup_enter(&sandbox->cgroup, sandbox->init_pid);
-	if (status < 0)
-		return step_error(KC_STEP_CGROUP, -status, sandbox->cgroup.directories[0], err);
-	observe(sandbox, KC_STEP_CGROUP);
 	status = map_ids(sandbox);
 	if (status < 0)
 		return step_error(KC_STEP_ID_MAP, -status, NULL, err);

@@ -32,8 +32,8 @@
 /* The steps of a start, in their order. kc_sandbox_step_name tells what each does. */
 enum kc_sandbox_step {
 	KC_STEP_NAMESPACES = 0,
-	KC_STEP_CGROUP,
 	KC_STEP_ID_MAP,
+	KC_STEP_CGROUP,
 	KC_STEP_OPEN,
 	KC_STEP_IDENTITY,
 	KC_STEP_DIE_WITH_PARENT,
