@@ -185,6 +185,12 @@ static void all_clocks_agree(void)
 			check_output(programs[p], "clocks", lines[i]);
 }
 
+static void a_thread_may_execute_a_program(void)
+{
+	for (size_t p = 0; p < KC_ARRAY_LENGTH(programs); p++)
+		check_output(programs[p], "executing-thread", "poll=100.0");
+}
+
 /* The control of the tests above: without the clock the same program waits in real time. */
 static void a_program_outside_lives_in_real_time(void)
 {
@@ -378,9 +384,9 @@ static void an_unprivileged_user_may(void)
 }
 
 KC_TEST_SUITE(clock, KC_LABEL_FAST, KC_TEST(every_wait_lasts_as_long_as_it_should), KC_TEST(all_clocks_agree),
-	      KC_TEST(a_program_outside_lives_in_real_time), KC_TEST(who_asks_again_and_again_sees_time_pass),
-	      KC_TEST(a_rate_makes_time_pass_faster), KC_TEST(children_can_be_left_in_real_time),
-	      KC_TEST(a_call_that_keeps_real_time_is_told),
+	      KC_TEST(a_thread_may_execute_a_program), KC_TEST(a_program_outside_lives_in_real_time),
+	      KC_TEST(who_asks_again_and_again_sees_time_pass), KC_TEST(a_rate_makes_time_pass_faster),
+	      KC_TEST(children_can_be_left_in_real_time), KC_TEST(a_call_that_keeps_real_time_is_told),
 	      KC_TEST(a_program_that_never_sleeps_ends_at_the_deadline),
 	      KC_TEST(release_leaves_nothing_behind), KC_TEST(what_is_under_way_is_no_standstill),
 	      KC_TEST(the_probe_tells_why_not), KC_TEST(an_unprivileged_user_may));
