@@ -98,11 +98,6 @@ const char *kc_clock_leak(const struct kc_clock *clock)
 	return clock->leak;
 }
 
-struct kc_clock_counts kc_clock_counts(const struct kc_clock *clock)
-{
-	return clock->counts;
-}
-
 int kc_clock_watch(struct kc_clock *clock, int diagnosis, const int *fds, size_t count, struct kc_error *err)
 {
 	free(clock->watched);
@@ -269,7 +264,6 @@ static int on_stop(struct kc_clock *clock, struct kc_clock_thread *thread, int s
 	int signal = WSTOPSIG(stop), event = stop >> 16, request = PTRACE_CONT;
 	pid_t tid = thread->tid;
 
-	clock->counts.stops++;
 	thread->is_stopped = thread->is_vforking = false;
 	if (event) {
 		request = on_event(clock, thread, event, &signal);
@@ -404,7 +398,6 @@ static void jump(struct kc_clock *clock, int64_t end_ns)
 		next_ns = end_ns;
 	if (next_ns > clock->elapsed_ns)
 		clock->elapsed_ns = next_ns;
-	clock->counts.jumps++;
 }
 
 /* Lets the program act, then looks at the descriptors: what it has sent by now belongs to this moment, before any jump. As

@@ -44,11 +44,6 @@ struct kc_clock_options {
 	int64_t deadline_ms;	/* of kc_now_ms, real: kc_clock_poll fails from then on; 0: none */
 };
 
-struct kc_clock_counts {
-	unsigned long long stops; /* of traced threads */
-	unsigned long long jumps;
-};
-
 /* The name of a call that has to be handed to us; NULL after the last. */
 const char *kc_clock_call(size_t index);
 
@@ -89,8 +84,6 @@ bool kc_clock_has_ended(const struct kc_clock *clock);
 /* The name of a call that a thread made and that kept its real time, because we cannot translate it; NULL: none did, and all
  * that the program saw is virtual. */
 const char *kc_clock_leak(const struct kc_clock *clock);
-
-struct kc_clock_counts kc_clock_counts(const struct kc_clock *clock);
 
 void kc_clock_release(struct kc_clock **clock); /* NULL-safe, idempotent */
 

@@ -61,7 +61,6 @@ struct kc_clock_connection {
 
 struct kc_clock {
 	struct kc_clock_options options;
-	struct kc_clock_counts counts;
 	struct kc_clock_thread *threads;
 	size_t thread_count;
 	size_t thread_capacity;

@@ -12,6 +12,7 @@
 #include "sys/time.h"
 
 #define RETRY_PAUSE_MS 10
+#define HANDSHAKE_MS 1000 /* of TCP: the kernel's affair, which a busy one may put off */
 
 static int time_left(int64_t deadline_ms)
 {
@@ -34,13 +35,13 @@ static bool is_own_peer(int fd)
 static int try_connect(int fd, const struct sockaddr_in *address, int64_t deadline_ms)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLOUT };
-	int cause = 0;
+	int left_ms = time_left(deadline_ms), cause = 0;
 	socklen_t size = sizeof(cause);
 
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
 		if (errno != EINPROGRESS)
 			return -errno;
-		if (poll(&poller, 1, time_left(deadline_ms)) < 0)
+		if (poll(&poller, 1, left_ms < HANDSHAKE_MS ? HANDSHAKE_MS : left_ms) < 0)
 			return -errno;
 		if (!poller.revents)
 			return -ETIMEDOUT;

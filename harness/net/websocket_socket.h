@@ -11,7 +11,7 @@
  * Connects the IPv4 TCP socket `fd` (borrowed) to 127.0.0.1:`port` and makes it non-blocking. Tries again
  * while nobody listens, until `deadline_ms` of kc_now_ms, and at least once; one socket is enough, because
  * each refused attempt is dissolved before the next, connect(2).
- * -ECONNREFUSED: nobody listened until the deadline; -ETIMEDOUT: the attempt hung; others at once. After a
+ * -ECONNREFUSED: nobody listened until the deadline; -ETIMEDOUT: the attempt hung, for a second at least; others at once. After a
  * failure the socket may be tried again.
  */
 int kc_socket_connect_loopback(int fd, uint16_t port, int64_t deadline_ms, struct kc_error *err)
