@@ -86,6 +86,9 @@ static void watch(const struct kc_case *row, struct kc_case_context *context, st
 
 	if (!row->needs_virtual_time) {
 		kc_terminal_watch(row->data, context, result);
+	} else if (context->time == KC_TIME_REAL && !context->untimed) {
+		kc_result_skip(result, "takes too long in real time, which was asked for");
+		kc_result_hint(result, "without --time real it runs");
 	} else if (context->untimed) {
 		kc_result_skip(result, "takes too long in real time: %s", context->untimed->text);
 		kc_result_hint(result, "%s", context->untimed->hint);

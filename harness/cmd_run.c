@@ -105,6 +105,8 @@ static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 						.items = run->inputs.cpu_levels.items,
 						.count = run->inputs.cpu_levels.count } };
 	const struct kc_inputs_image *image = &run->inputs.images[number];
+	/* Whoever asks for cases by name, or for all of them, is told of each that cannot be. */
+	bool is_strict = run->options->must_run || run->options->pattern_count;
 	const struct kc_plan_request request = {
 		.suite = number,
 		.image = image->name,
@@ -114,8 +116,8 @@ static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 		.has_wheel = run->inputs.has_wheel,
 		.timeout_ms = run->options->timeout_ms,
 		.repeat = run->options->repeat,
-		.is_brief = !run->options->is_long && !run->options->must_run && !run->options->pattern_count,
-		.is_real_time = run->options->time == KC_TIME_REAL,
+		.is_brief = !run->options->is_long && !is_strict,
+		.is_real_time = run->options->time == KC_TIME_REAL && !is_strict,
 		.is_emulated = kc_inputs_emulator(&run->inputs) != NULL
 	};
 

@@ -112,7 +112,8 @@ const struct kc_option_row kc_option_rows[] = {
 	  FIELD(time),
 	  .choices = time_choices,
 	  .help = "what programs see whose promises are about time: virtual (hours in seconds; real where a "
-		  "program cannot be traced), real, or both, which have to agree" },
+		  "program cannot be traced), real, or both, which have to agree: for ttyd.keepalive, all "
+		  "others being virtual" },
 	{ .name = "repeat",
 	  .argument = "N",
 	  .type = KC_OPTION_NUMBER,

@@ -316,9 +316,27 @@ static void without_ptrace_time_is_real_and_every_report_says_so(void)
 	KC_CHECK_INT(WEXITSTATUS(status), 0);
 }
 
+static void what_needs_virtual_time_is_never_green_without(void)
+{
+	static const char *const words[] = { "-k",     "ttyd.day-idle", "-k",	      "ttyd.version",
+					     "--time", "real",		"--must-run", NULL };
+	KC_CLEANUP_CHECKED struct kc_checked checked = { 0 };
+	char said[8192];
+	xmlNode *idle;
+
+	if (!run(RELEASE "4.4.0", words, &checked))
+		return;
+	idle = kc_checked_find(&checked, "centos7.ttyd.day-idle");
+	kc_checked_say(idle, said, sizeof(said));
+	KC_CHECK_INT(checked.status, KC_EXIT_FAILED);
+	KC_CHECK_INT(kc_checked_verdict(idle), KC_BROKEN);
+	KC_CHECK_CONTAINS(said, "takes too long in real time, which was asked for");
+}
+
 KC_TEST_SUITE_WITH(cases_real, KC_LABEL_SLOW, setup, teardown, KC_TEST(zmq_of_4_1_0_needs_a_newer_libstdcxx),
 		   KC_TEST(zmq_of_4_1_1_is_the_repair),
 		   KC_TEST(ttyd_that_does_not_serve_fails_within_its_limits),
 		   KC_TEST(times_that_disagree_are_a_failure),
 		   KC_TEST(stock_ttyd_of_1_0_0_fails_the_keepalive), KC_TEST(all_cases_pass_on_4_4_0),
+		   KC_TEST(what_needs_virtual_time_is_never_green_without),
 		   KC_TEST(without_ptrace_time_is_real_and_every_report_says_so));
