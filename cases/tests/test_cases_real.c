@@ -228,7 +228,7 @@ static void times_that_disagree_are_a_failure(void)
 	KC_CHECK_INT(runs[TWO_FACED].status, KC_EXIT_FAILED);
 	KC_CHECK_INT(kc_checked_verdict(testcase), KC_FAIL);
 	KC_CHECK_CONTAINS(said, "virtual and real time disagree: ");
-	KC_CHECK_CONTAINS(said, "answering: ping 1 after 19.0");
+	KC_CHECK_CONTAINS(said, "answering: ping 1 after ");
 }
 
 static void stock_ttyd_of_1_0_0_fails_the_keepalive(void)
