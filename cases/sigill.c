@@ -17,6 +17,7 @@
 #define MOST_MAPPINGS 4096
 #define MOST_FILES 1024
 #define MOST_ENVIRONMENT 16
+#define MOST_SPEAKERS 64
 
 bool kc_sigill_is_reported(const struct kc_buffer *errors)
 {
@@ -45,10 +46,8 @@ struct trace {
 	size_t file_count;
 	struct mapping mappings[MOST_MAPPINGS];
 	size_t mapping_count;
-	long pid; /* of the line before */
-	bool found;
-	uint64_t address;
-	long address_pid;
+	uint64_t address; /* of the signal */
+	long pid;	  /* of the process that got it; 0 if that cannot be told */
 };
 
 /* `PID openat(-100,"PATH",FLAGS) = FD`, and `PID execve("PATH",...) = 0`, which counts as a mapping of everything. */
@@ -91,29 +90,59 @@ static void take_mapping(struct trace *trace, long pid, const char *arguments, c
 		trace->mappings[trace->mapping_count++] = mapping;
 }
 
+/* The process of a line of the trace; 0 for any other line. */
+static long speaker(const char *line)
+{
+	char *end;
+	long pid = strtol(line, &end, 10);
+
+	return *end == ' ' && pid > 0 ? pid : 0;
+}
+
 static void take_line(struct trace *trace, const char *line)
 {
-	const char *result = strstr(line, ") = "), *address = strstr(line, "si_addr=");
-	char *call;
-	long pid;
+	const char *result = strstr(line, ") = "), *call = strchr(line, ' ');
+	long pid = speaker(line);
 
-	if (strncmp(line, "--- SIGILL ", strlen("--- SIGILL ")) == 0 && address) {
-		trace->found = true;
-		trace->address = strtoull(address + strlen("si_addr="), NULL, 16);
-		trace->address_pid = trace->pid;
-		return;
-	}
-	pid = strtol(line, &call, 10);
-	if (pid <= 0 || *call != ' ')
-		return;
-	trace->pid = pid;
-	if (!result)
+	if (!pid || !result)
 		return;
 	result += strlen(") = ");
 	if (strncmp(call, " open", 5) == 0 || strncmp(call, " execve(", 8) == 0)
 		take_path(trace, pid, line, result);
 	else if (strncmp(call, " mmap(", 6) == 0)
 		take_mapping(trace, pid, call + 1, result);
+}
+
+static bool speaks(const char *text, long pid)
+{
+	for (; *text; text = *text ? text + 1 : text) {
+		if (speaker(text) == pid)
+			return true;
+		text += strcspn(text, "\n");
+	}
+	return false;
+}
+
+/* The line of the signal does not say whose it is: it follows the process's last line, but a parent may have said something
+ * in between. Who speaks after it is not who died of it. `before` ends where the signal's line begins. */
+static long find_victim(const char *text, const char *before, const char *after)
+{
+	long living = 0;
+
+	for (int tried = 0; before > text && tried < MOST_SPEAKERS;) {
+		long pid;
+
+		for (before--; before > text && before[-1] != '\n'; before--)
+			;
+		pid = speaker(before);
+		if (pid == 0 || pid == living)
+			continue;
+		if (!speaks(after, pid))
+			return pid;
+		living = pid;
+		tried++;
+	}
+	return 0;
 }
 
 /* The newest mapping there, of the process itself or else (a thread, a child that never executed anything) of any other.
@@ -124,27 +153,41 @@ static const struct mapping *look_up(const struct trace *trace)
 		for (size_t i = trace->mapping_count; i-- > 0;) {
 			const struct mapping *mapping = &trace->mappings[i];
 
-			if ((any || mapping->pid == trace->address_pid) && mapping->start <= trace->address &&
+			if ((any || mapping->pid == trace->pid) && mapping->start <= trace->address &&
 			    trace->address < mapping->end && (!any || mapping->start))
 				return mapping;
 		}
 	return NULL;
 }
 
+/* The last one, for a program may have asked for earlier ones to see what the CPU can do. Where a line of another process was
+ * not finished, it is in the middle of that line. */
+static char *find_signal(char *text)
+{
+	static const char mark[] = "--- SIGILL {";
+	char *found = NULL;
+
+	for (char *at = strstr(text, mark); at; at = strstr(at + 1, mark))
+		if (strstr(at, "si_addr="))
+			found = at;
+	return found;
+}
+
 void kc_sigill_find(const char *text, const char *program, char ret_path[PATH_MAX])
 {
 	KC_CLEANUP_FREE struct trace *trace = calloc(1, sizeof(*trace));
 	KC_CLEANUP_FREE char *lines = strdup(text);
+	char *signal = lines ? find_signal(lines) : NULL, *rest = NULL;
 	const struct mapping *mapping;
-	char *rest = lines;
 
 	*ret_path = '\0';
-	if (!trace || !lines)
+	if (!trace || !signal)
 		return;
+	trace->address = strtoull(strstr(signal, "si_addr=") + strlen("si_addr="), NULL, 16);
+	trace->pid = find_victim(lines, signal, signal + strcspn(signal, "\n"));
+	*signal = '\0';
 	for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		take_line(trace, line);
-	if (!trace->found)
-		return;
 	mapping = look_up(trace);
 	(void)snprintf(ret_path, PATH_MAX, "%.*s", mapping ? (int)mapping->length : (int)strlen(program),
 		       mapping ? mapping->path : program);

@@ -37,6 +37,15 @@ static void finds_the_newest_mapping_of_the_address(void)
 		  LOADED "9 execve(\"/v/ttyd\",{\"/v/ttyd\",NULL}) = 0\n9 brk(NULL) = 0x1\n" SIGNAL(
 			  "0000004000011010"),
 		  "/v/ttyd" },
+		{ "a child whose parent spoke in between",
+		  LOADED
+		  "9 execve(\"/v/ttyd\",{\"/v/ttyd\",NULL}) = 0\n9 brk(NULL) = 0x1\n7 close(3) = 0\n" SIGNAL(
+			  "0000004000011010") "7 exit_group(0)\n",
+		  "/v/ttyd" },
+		{ "a child whose parent was about to wait",
+		  LOADED "9 execve(\"/v/ttyd\",{\"/v/ttyd\",NULL}) = 0\n7 wait4(9,1,0,0)" SIGNAL(
+			  "0000004000011010") " = 9\n7 exit_group(0)\n",
+		  "/v/ttyd" },
 		{ "one that could not be executed",
 		  LOADED "7 execve(\"/v/none\",{\"/v/none\",NULL}) = -1 errno=2 (No such file or "
 			 "directory)\n" SIGNAL("0000004000011010"),
