@@ -1,6 +1,7 @@
 #include "cases/terminal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,45 +43,73 @@ static void property(struct watch *watch, const char *client, const char *what, 
 	kc_result_property(watch->result, name, "%s", value);
 }
 
-static void seconds(struct watch *watch, const char *client, const char *what, int64_t ms)
-{
-	char value[32];
+/* Limits of the policy, in milliseconds either side; NAN for what is measured and not promised. */
+struct limits {
+	double least, most;
+};
+static const struct limits unlimited = { NAN, NAN };
 
-	(void)snprintf(value, sizeof(value), "%.3f", (double)ms / 1000);
-	property(watch, client, what, value);
+static struct limits around(int64_t expected_ms, int64_t tolerance_ms)
+{
+	return (struct limits){ (double)(expected_ms - tolerance_ms) / 1000,
+				(double)(expected_ms + tolerance_ms) / 1000 };
+}
+
+static void seconds(struct watch *watch, const char *client, const char *what, int64_t ms,
+		    struct limits limits)
+{
+	char name[128];
+
+	(void)snprintf(name, sizeof(name), "%s%s-%s", watch->prefix, client, what);
+	kc_result_measure(watch->result, name, "s", (double)ms / 1000, limits.least, limits.most);
+}
+
+static void count(struct watch *watch, const char *client, const char *what, unsigned long long number)
+{
+	char name[128];
+
+	(void)snprintf(name, sizeof(name), "%s%s-%s", watch->prefix, client, what);
+	kc_result_measure(watch->result, name, "", (double)number, NAN, NAN);
 }
 
 /* Of a single client with few pings: each of them. */
 static void report_client(struct watch *watch, const struct kc_keepalive_client_report *client)
 {
+	const struct kc_policy_keepalive *policy = kc_policy_keepalive(watch->context->policy);
+	const struct limits ping = around(policy->ping_interval_ms, policy->ping_tolerance_ms);
+	/* Only whoever says nothing has to be hung up. */
+	const struct limits hangup = client->keepalive.policy == KC_KEEPALIVE_SILENT
+					     ? around(policy->hangup_ms, policy->hangup_tolerance_ms)
+					     : unlimited;
 	const struct kc_keepalive *keepalive = &client->keepalive;
 
 	for (size_t i = 0; i < keepalive->ping_count; i++) {
 		char what[64];
 
-		(void)snprintf(what, sizeof(what), "ping-%zu-after-seconds", i + 1);
-		seconds(watch, client->name, what, kc_keepalive_interval_ms(keepalive, i));
-		(void)snprintf(what, sizeof(what), "ping-%zu-late-seconds", i + 1);
-		seconds(watch, client->name, what, keepalive->pings_late_ms[i]);
+		(void)snprintf(what, sizeof(what), "ping-%zu-after", i + 1);
+		seconds(watch, client->name, what, kc_keepalive_interval_ms(keepalive, i), ping);
+		(void)snprintf(what, sizeof(what), "ping-%zu-late", i + 1);
+		seconds(watch, client->name, what, keepalive->pings_late_ms[i], unlimited);
 	}
 	if (keepalive->stop_ms)
-		seconds(watch, client->name, "stopped-after-seconds", keepalive->stop_ms);
+		seconds(watch, client->name, "stopped-after", keepalive->stop_ms, unlimited);
 	if (keepalive->how != KC_KEEPALIVE_OPEN) {
-		seconds(watch, client->name, "hangup-after-seconds", keepalive->idle_ms);
-		seconds(watch, client->name, "hangup-late-seconds", keepalive->closed_late_ms);
+		seconds(watch, client->name, "hangup-after", keepalive->idle_ms, hangup);
+		seconds(watch, client->name, "hangup-late", keepalive->closed_late_ms, unlimited);
 		property(watch, client->name, "end", kc_keepalive_close_name(keepalive->how));
 	}
 	if (client->command_ok)
-		seconds(watch, client->name, "command-seconds", client->command_ms);
-	seconds(watch, client->name, "measurement-late-seconds", keepalive->late_ms);
+		seconds(watch, client->name, "command", client->command_ms, unlimited);
+	seconds(watch, client->name, "measurement-late", keepalive->late_ms, unlimited);
 }
 
 /* Of many clients or many pings: the extremes. */
 static void report_group(struct watch *watch, const struct kc_terminal_group *group)
 {
 	int64_t shortest_ms = INT64_MAX, longest_ms = 0, slowest_ms = 0, late_ms = 0;
+	const struct kc_policy_keepalive *policy = kc_policy_keepalive(watch->context->policy);
+	const struct limits ping = around(policy->ping_interval_ms, policy->ping_tolerance_ms);
 	unsigned long long pings = 0, clients = 0;
-	char value[32];
 
 	for (size_t i = 0; i < watch->count; i++) {
 		const struct kc_keepalive_client_report *client = &watch->report.clients[i];
@@ -99,16 +128,14 @@ static void report_group(struct watch *watch, const struct kc_terminal_group *gr
 		if (keepalive->late_ms > late_ms)
 			late_ms = keepalive->late_ms;
 	}
-	(void)snprintf(value, sizeof(value), "%llu", clients);
-	property(watch, group->name, "clients", value);
-	(void)snprintf(value, sizeof(value), "%llu", pings);
-	property(watch, group->name, "pings", value);
+	count(watch, group->name, "clients", clients);
+	count(watch, group->name, "pings", pings);
 	if (pings) {
-		seconds(watch, group->name, "shortest-ping-after-seconds", shortest_ms);
-		seconds(watch, group->name, "longest-ping-after-seconds", longest_ms);
+		seconds(watch, group->name, "shortest-ping-after", shortest_ms, ping);
+		seconds(watch, group->name, "longest-ping-after", longest_ms, ping);
 	}
-	seconds(watch, group->name, "slowest-command-seconds", slowest_ms);
-	seconds(watch, group->name, "measurement-late-seconds", late_ms);
+	seconds(watch, group->name, "slowest-command", slowest_ms, unlimited);
+	seconds(watch, group->name, "measurement-late", late_ms, unlimited);
 }
 
 static void report_groups(struct watch *watch)

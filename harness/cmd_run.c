@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <langinfo.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cases/cases.h"
@@ -37,6 +39,8 @@ struct run {
 	struct kc_report_case *opening_cases;
 	struct kc_report_suite *opening_suites;
 	struct kc_report_run opening_run;
+	char hostname[HOST_NAME_MAX + 1];
+	int64_t started_ms;
 	struct suite *suites; /* one for each image; reports borrow all of this until they are closed */
 	struct kc_case_context *contexts;
 	struct kc_report_suite *told_suites;
@@ -275,7 +279,10 @@ static int run_plan(struct run *run, struct kc_error *err)
 						.reports = run->reports,
 						.report_count = run->report_count };
 
-	run->told = (struct kc_report_run){ .suites = run->told_suites,
+	run->told = (struct kc_report_run){ .version = KC_VERSION,
+					    .hostname = run->hostname,
+					    .started_ms = run->started_ms,
+					    .suites = run->told_suites,
 					    .suite_count = run->inputs.image_count,
 					    .cases = run->plan.cases,
 					    .case_count = run->plan.count };
@@ -340,7 +347,10 @@ static int tell_opening(struct run *run, struct kc_error *err)
 		run->opening_suites[i] =
 			(struct kc_report_suite){ .name = opening->image.name, .reproduce = "" };
 	}
-	run->opening_run = (struct kc_report_run){ .suites = run->opening_suites,
+	run->opening_run = (struct kc_report_run){ .version = KC_VERSION,
+						   .hostname = run->hostname,
+						   .started_ms = run->started_ms,
+						   .suites = run->opening_suites,
 						   .suite_count = count,
 						   .cases = run->opening_cases,
 						   .case_count = count };
@@ -397,11 +407,23 @@ static int read_operands(struct run *run, struct kc_error *err)
 	return status;
 }
 
+static void note_origin(struct run *run)
+{
+	struct timespec now;
+
+	run->started_ms = clock_gettime(CLOCK_REALTIME, &now) == 0
+				  ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000
+				  : 0;
+	if (gethostname(run->hostname, sizeof(run->hostname) - 1) < 0)
+		(void)snprintf(run->hostname, sizeof(run->hostname), "localhost");
+}
+
 static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	bool told = false;
 	int status = read_operands(run, err);
 
+	note_origin(run);
 	if (status == 0 && !run->options->list)
 		status = open_reports(run, err);
 	if (status == 0 && !run->options->list)

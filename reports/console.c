@@ -241,14 +241,24 @@ static void say_finished(struct console *console, const struct kc_report_case *t
 	say(console, "\n");
 }
 
-static void say_measurements(struct console *console, const struct kc_result *result)
+static void say_found(struct console *console, const char *name, const char *value)
 {
-	for (size_t i = 0; i < result->property_count; i++) {
-		say(console, "     ");
-		say_line(console, result->properties[i].name);
-		say(console, ": ");
-		say_line(console, result->properties[i].value);
-		say(console, "\n");
+	say(console, "     ");
+	say_line(console, name);
+	say(console, ": ");
+	say_line(console, value);
+	say(console, "\n");
+}
+
+static void say_all_found(struct console *console, const struct kc_result *result)
+{
+	for (size_t i = 0; i < result->property_count; i++)
+		say_found(console, result->properties[i].name, result->properties[i].value);
+	for (size_t i = 0; i < result->measurement_count; i++) {
+		char text[KC_MEASUREMENT_TEXT_MAX];
+
+		kc_measurement_text(&result->measurements[i], text, sizeof(text));
+		say_found(console, result->measurements[i].name, text);
 	}
 }
 
@@ -275,7 +285,7 @@ static void console_case_done(struct kc_report *report, const struct kc_report_c
 		erase_progress(console);
 		say_finished(console, testcase, &slot->result);
 		if (console->options.verbose)
-			say_measurements(console, &slot->result);
+			say_all_found(console, &slot->result);
 	}
 	if (console->options.is_tty)
 		draw_progress(console);

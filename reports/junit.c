@@ -37,14 +37,12 @@ struct counters {
 struct junit {
 	struct kc_report report;
 	struct kc_junit_options options;
-	char hostname[256];
 	xmlDoc *document;
 	xmlHashTable *identities; /* (classname, name), over all suites of the file */
 	struct counters total;	  /* of the runs that have ended */
 	bool begun;
 
 	const struct kc_report_run *run;
-	time_t begun_s; /* of the current run, for its suites' timestamp */
 	struct slot *slots;
 	struct kc_error failure; /* the first of the current run: case_done cannot return one */
 };
@@ -126,13 +124,27 @@ static void add_property(struct junit *junit, xmlNode *list, const char *name, c
 	set_attribute(junit, property, "value", value);
 }
 
-static void add_properties(struct junit *junit, xmlNode *parent, const struct kc_property *properties,
-			   size_t count)
+static void add_facts(struct junit *junit, xmlNode *parent, const struct kc_property *facts, size_t count)
 {
 	xmlNode *list = count ? add_element(junit, parent, "properties") : NULL;
 
 	for (size_t i = 0; i < count; i++)
-		add_property(junit, list, properties[i].name, properties[i].value);
+		add_property(junit, list, facts[i].name, facts[i].value);
+}
+
+static void add_properties(struct junit *junit, xmlNode *parent, const struct kc_result *result)
+{
+	size_t count = result->property_count + result->measurement_count;
+	xmlNode *list = count ? add_element(junit, parent, "properties") : NULL;
+
+	for (size_t i = 0; i < result->property_count; i++)
+		add_property(junit, list, result->properties[i].name, result->properties[i].value);
+	for (size_t i = 0; i < result->measurement_count; i++) {
+		char text[KC_MEASUREMENT_TEXT_MAX];
+
+		kc_measurement_text(&result->measurements[i], text, sizeof(text));
+		add_property(junit, list, result->measurements[i].name, text);
+	}
 }
 
 static int append_section(struct kc_buffer *text, const char *title, const char *content)
@@ -210,7 +222,7 @@ static void fill_testcase(struct junit *junit, xmlNode *element, const struct kc
 	set_seconds(junit, element, result->duration_ms);
 	set_attribute(junit, element, "file", testcase->file);
 	set_count(junit, element, "line", testcase->line);
-	add_properties(junit, element, result->properties, result->property_count);
+	add_properties(junit, element, result);
 	if (result->verdict == KC_FAIL || result->verdict == KC_BROKEN) {
 		add_failure(junit, element, testcase, result);
 		return;
@@ -282,11 +294,12 @@ static void add_synthetic(struct junit *junit, xmlNode *element, const struct kc
 
 static void set_timestamp(struct junit *junit, xmlNode *suite)
 {
+	time_t started_s = (time_t)(junit->run->started_ms / 1000);
 	char text[64] = "";
 	struct tm utc;
 
 	/* Without a zone suffix: consumers take it for UTC, and the strict schema allows none. */
-	if (gmtime_r(&junit->begun_s, &utc))
+	if (gmtime_r(&started_s, &utc))
 		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
 	set_attribute(junit, suite, "timestamp", text);
 }
@@ -300,8 +313,8 @@ static void build_suite(struct junit *junit, size_t number, bool complete, struc
 
 	set_attribute(junit, element, "name", suite->name);
 	set_timestamp(junit, element);
-	set_attribute(junit, element, "hostname", junit->hostname);
-	add_properties(junit, element, suite->facts, suite->fact_count);
+	set_attribute(junit, element, "hostname", run->hostname);
+	add_facts(junit, element, suite->facts, suite->fact_count);
 	for (size_t i = 0; i < run->case_count; i++) {
 		struct slot *slot = &junit->slots[i];
 
@@ -491,7 +504,6 @@ static int junit_begin(struct kc_report *report, const struct kc_report_run *run
 	}
 	junit->begun = true;
 	junit->run = run;
-	junit->begun_s = junit->options.now_s ? (time_t)junit->options.now_s : time(NULL);
 	status = make_slots(junit, err);
 	if (status == 0)
 		status = write_suites(junit, false, false, err);
@@ -563,10 +575,6 @@ int kc_junit_open(const struct kc_junit_options *options, struct kc_report **ret
 		return kc_error_errno(err, ENOMEM, "write `%s`", options->path);
 	junit->report.ops = &operations;
 	junit->options = *options;
-	if (options->hostname)
-		(void)snprintf(junit->hostname, sizeof(junit->hostname), "%s", options->hostname);
-	else if (gethostname(junit->hostname, sizeof(junit->hostname) - 1) < 0)
-		(void)snprintf(junit->hostname, sizeof(junit->hostname), "localhost");
 	junit->document = xmlNewDoc(xml("1.0"));
 	junit->identities = xmlHashCreate(64);
 	root = junit->document ? xmlNewDocNode(junit->document, NULL, xml("testsuites"), NULL) : NULL;

@@ -20,9 +20,7 @@
 #include "reports/report.h"
 
 struct kc_junit_options {
-	const char *path;     /* refused if it is there and not a regular file */
-	const char *hostname; /* NULL for this machine's */
-	int64_t now_s;	      /* seconds since the epoch that `timestamp` shows; 0 for now */
+	const char *path; /* refused if it is there and not a regular file */
 };
 
 /* Borrows what `options` points to until kc_report_close, which also frees the report. */

@@ -43,6 +43,9 @@ struct kc_report_suite {
 };
 
 struct kc_report_run {
+	const char *version;		      /* of this program */
+	const char *hostname;		      /* of the machine it runs on */
+	int64_t started_ms;		      /* since the epoch, UTC */
 	const struct kc_report_suite *suites; /* at least one */
 	size_t suite_count;
 	const struct kc_report_case *cases; /* of all suites, planned */

@@ -28,6 +28,15 @@ struct kc_property {
 	char *value;
 };
 
+/* A number that a case found out. Of repeated runs `value` is the median, `lowest` and `highest` are the extremes; of one run
+ * all three are the same. */
+struct kc_measurement {
+	char *name;
+	char *unit; /* "s", "pings"; "" for a plain number */
+	double value, lowest, highest;
+	double least, most; /* what is promised; NAN: no limit on that side */
+};
+
 struct kc_result {
 	enum kc_verdict verdict;
 	char *message;	/* FAIL and BROKEN: the cause in one line; SKIP: the reason; PASS: NULL or a remark */
@@ -37,6 +46,8 @@ struct kc_result {
 	char *output;	/* the program's own output, head and tail, raw bytes without NULs; may be NULL */
 	struct kc_property *properties;
 	size_t property_count;
+	struct kc_measurement *measurements;
+	size_t measurement_count;
 	int64_t duration_ms;
 };
 
@@ -56,9 +67,17 @@ void kc_result_skip(struct kc_result *result, const char *format, ...) __attribu
 
 void kc_result_hint(struct kc_result *result, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void kc_result_output(struct kc_result *result, const char *bytes, size_t length);
-/* A measurement or fact, in the order of the calls; a second one of the same name replaces the first. */
+/* A fact, in the order of the calls; a second one of the same name replaces the first. */
 void kc_result_property(struct kc_result *result, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The same for a number, without limits or between those that are not NAN. What is not finite makes the record BROKEN. */
+void kc_result_measure(struct kc_result *result, const char *name, const char *unit, double value,
+		       double least, double most);
+/* The measurement in one line, in the C locale's digits: "20.001 s (promised: 19.500 to 20.500)". Cut at `size`, of which
+ * KC_MEASUREMENT_TEXT_MAX is always enough. */
+#define KC_MEASUREMENT_TEXT_MAX 320
+void kc_measurement_text(const struct kc_measurement *measurement, char *ret_text, size_t size);
 
 /* Copies the record `from`, of any origin, over the fresh record `result`. */
 void kc_result_copy(struct kc_result *result, const struct kc_result *from);
@@ -69,7 +88,11 @@ const char *kc_result_message(const struct kc_result *result);
 /* "pass", "fail", "broken", "skip". */
 const char *kc_verdict_name(enum kc_verdict verdict);
 
-/* The record as JSON and back. Text that is not UTF-8 is carried byte for byte (as JSON escapes of a private
+/* The same with all the numbers of a measurement, as merging runs and reading files make them; its name and unit do not count. */
+void kc_result_add_measurement(struct kc_result *result, const char *name, const char *unit,
+			       const struct kc_measurement *numbers);
+
+/* The record as JSON, to be printed, and back. Text that is not UTF-8 is carried byte for byte (as JSON escapes of a private
  * kind, see result.c). The caller deletes *ret_json; on failure of the reader `result` is as kc_result_init
  * left it. */
 int kc_result_to_json(const struct kc_result *result, cJSON **ret_json, struct kc_error *err)

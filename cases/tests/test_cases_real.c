@@ -248,8 +248,8 @@ static void stock_ttyd_of_1_0_0_fails_the_keepalive(void)
 	KC_CHECK_CONTAINS(said, "answering: expected ");
 	KC_CHECK_CONTAINS(said, "got ping 1 came ");
 	KC_CHECK_MESSAGE(!strstr(said, "disagree"), "%s", said);
-	is_measured_twice(testcase, "answering-ping-1-after-seconds", 5);
-	is_measured_twice(testcase, "silent-hangup-after-seconds", 25);
+	is_measured_twice(testcase, "answering-ping-1-after", 5);
+	is_measured_twice(testcase, "silent-hangup-after", 25);
 }
 
 static void all_cases_pass_on_4_4_0(void)
@@ -267,12 +267,12 @@ static void all_cases_pass_on_4_4_0(void)
 	KC_CHECK_INT(kc_checked_count(checked, KC_SKIP), 0);
 	keepalive = kc_checked_find(checked, KEEPALIVE);
 	KC_CHECK_INT(kc_checked_verdict(keepalive), KC_PASS);
-	is_measured_twice(keepalive, "answering-ping-1-after-seconds", 20);
-	is_measured_twice(keepalive, "answering-ping-2-after-seconds", 20);
-	is_measured_twice(keepalive, "silent-hangup-after-seconds", 30);
+	is_measured_twice(keepalive, "answering-ping-1-after", 20);
+	is_measured_twice(keepalive, "answering-ping-2-after", 20);
+	is_measured_twice(keepalive, "silent-hangup-after", 30);
 	is_about(kc_checked_number(kc_checked_find(checked, "centos7.ttyd.day-idle"), "answering-pings"),
 		 4319, "pings of a day");
-	KC_CHECK(kc_checked_number(keepalive, "answering-command-seconds") >= 0);
+	KC_CHECK(kc_checked_number(keepalive, "answering-command") >= 0);
 }
 
 /* What is seen where nobody may trace; 0, or the number of what is wrong. */

@@ -1,5 +1,6 @@
 #include "run/repeat.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,58 +8,71 @@
 /* Of different verdicts, the one that is reported. */
 static const enum kc_verdict worst_first[] = { KC_FAIL, KC_BROKEN, KC_SKIP, KC_PASS };
 
-static bool read_number(const char *text, double *ret_value)
+/* `table` with one more item, zeroed; NULL when there is no room, and the table stays as it was. */
+static void *grow(void *table, size_t *count, size_t size)
 {
-	char *end;
+	char *items = realloc(table, (*count + 1) * size);
 
-	*ret_value = strtod(text, &end);
-	return end != text && *end == '\0';
+	if (items)
+		memset(items + (*count)++ * size, 0, size);
+	return items;
 }
 
-static struct kc_repeat_property *find_property(struct kc_repeat *repeat, const struct kc_property *property)
+static int add_property(struct kc_repeat *repeat, const struct kc_property *property)
 {
-	struct kc_repeat_property *table, *new;
+	struct kc_repeat_property *known, *table;
 
-	for (size_t i = 0; i < repeat->property_count; i++)
-		if (strcmp(repeat->properties[i].name, property->name) == 0)
-			return &repeat->properties[i];
-	table = realloc(repeat->properties, (repeat->property_count + 1) * sizeof(*table));
+	for (size_t i = 0; i < repeat->property_count; i++) {
+		known = &repeat->properties[i];
+		if (known->name && strcmp(known->name, property->name) == 0) {
+			known->differs |= !known->text || strcmp(known->text, property->value) != 0;
+			return 0;
+		}
+	}
+	table = grow(repeat->properties, &repeat->property_count, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	repeat->properties = table;
+	known = &table[repeat->property_count - 1];
+	known->name = strdup(property->name);
+	known->text = strdup(property->value);
+	return known->name && known->text ? 0 : -ENOMEM;
+}
+
+static struct kc_repeat_measurement *find_measurement(struct kc_repeat *repeat,
+						      const struct kc_measurement *measurement)
+{
+	struct kc_repeat_measurement *new, *table;
+
+	for (size_t i = 0; i < repeat->measurement_count; i++)
+		if (strcmp(repeat->measurements[i].first.name, measurement->name) == 0)
+			return &repeat->measurements[i];
+	table = grow(repeat->measurements, &repeat->measurement_count, sizeof(*table));
 	if (!table)
 		return NULL;
-	repeat->properties = table;
-	new = &table[repeat->property_count];
-	*new = (struct kc_repeat_property){ .name = strdup(property->name),
-					    .text = strdup(property->value),
-					    .is_number = true };
-	if (!new->name || !new->text) {
-		free(new->name);
-		free(new->text);
-		return NULL;
-	}
-	repeat->property_count++;
-	return new;
+	repeat->measurements = table;
+	new = &table[repeat->measurement_count - 1];
+	new->first = *measurement;
+	new->first.name = strdup(measurement->name);
+	new->first.unit = strdup(measurement->unit);
+	if (new->first.name &&new->first.unit)
+		return new;
+	free(new->first.name);
+	free(new->first.unit);
+	repeat->measurement_count--;
+	return NULL;
 }
 
-static void add_property(struct kc_repeat *repeat, const struct kc_property *property)
+static int add_measurement(struct kc_repeat *repeat, const struct kc_measurement *measurement)
 {
-	struct kc_repeat_property *known = find_property(repeat, property);
-	double value, *values;
+	struct kc_repeat_measurement *known = find_measurement(repeat, measurement);
+	double *values = known ? grow(known->values, &known->count, sizeof(*values)) : NULL;
 
-	if (!known) {
-		repeat->is_incomplete = true;
-		return;
-	}
-	known->differs |= strcmp(known->text, property->value) != 0;
-	known->is_number &= read_number(property->value, &value);
-	if (!known->is_number)
-		return;
-	values = realloc(known->values, (known->count + 1) * sizeof(*values));
-	if (!values) {
-		repeat->is_incomplete = true;
-		return;
-	}
+	if (!values)
+		return -ENOMEM;
 	known->values = values;
-	known->values[known->count++] = value;
+	values[known->count - 1] = measurement->value;
+	return 0;
 }
 
 static unsigned int not_passed(const struct kc_repeat *repeat)
@@ -76,7 +90,9 @@ void kc_repeat_add(struct kc_repeat *repeat, const struct kc_result *result)
 	if (result->verdict != KC_PASS && not_passed(repeat) <= KC_REPEAT_LISTED)
 		repeat->listed[not_passed(repeat) - 1] = repeat->count;
 	for (size_t i = 0; i < result->property_count; i++)
-		add_property(repeat, &result->properties[i]);
+		repeat->is_incomplete |= add_property(repeat, &result->properties[i]) < 0;
+	for (size_t i = 0; i < result->measurement_count; i++)
+		repeat->is_incomplete |= add_measurement(repeat, &result->measurements[i]) < 0;
 	repeat->duration_ms += result->duration_ms;
 }
 
@@ -87,20 +103,25 @@ static int compare(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
-static void merge_property(struct kc_repeat_property *property, struct kc_result *result)
+static void merge_property(const struct kc_repeat_property *property, struct kc_result *result)
 {
-	size_t count = property->count;
+	if (!property->name || !property->text)
+		return; /* there was no memory for it, which is_incomplete says */
+	kc_result_property(result, property->name,
+			   property->differs ? "%s, and other things in other runs" : "%s", property->text);
+}
 
-	if (!property->differs) {
-		kc_result_property(result, property->name, "%s", property->text);
-	} else if (!property->is_number) {
-		kc_result_property(result, property->name, "%s, and other things in other runs",
-				   property->text);
-	} else {
-		qsort(property->values, count, sizeof(*property->values), compare);
-		kc_result_property(result, property->name, "%.3f to %.3f, median %.3f", property->values[0],
-				   property->values[count - 1], property->values[count / 2]);
-	}
+static void merge_measurement(struct kc_repeat_measurement *known, struct kc_result *result)
+{
+	struct kc_measurement merged = known->first;
+
+	if (!known->count)
+		return;
+	qsort(known->values, known->count, sizeof(*known->values), compare);
+	merged.value = known->values[known->count / 2];
+	merged.lowest = known->values[0];
+	merged.highest = known->values[known->count - 1];
+	kc_result_add_measurement(result, merged.name, merged.unit, &merged);
 }
 
 /* "97 of 100 passed, 3 failed". */
@@ -161,6 +182,8 @@ void kc_repeat_merge(const struct kc_repeat *repeat, struct kc_result *result)
 		return;
 	for (size_t i = 0; i < repeat->property_count; i++)
 		merge_property(&repeat->properties[i], result);
+	for (size_t i = 0; i < repeat->measurement_count; i++)
+		merge_measurement(&repeat->measurements[i], result);
 	kc_result_property(result, "runs", "%u", repeat->count);
 	if (repeat->counts[worst] != repeat->count)
 		call_flaky(repeat, worst, result);
@@ -176,8 +199,13 @@ void kc_repeat_release(struct kc_repeat *repeat)
 	for (size_t i = 0; i < repeat->property_count; i++) {
 		free(repeat->properties[i].name);
 		free(repeat->properties[i].text);
-		free(repeat->properties[i].values);
 	}
 	free(repeat->properties);
+	for (size_t i = 0; i < repeat->measurement_count; i++) {
+		free(repeat->measurements[i].first.name);
+		free(repeat->measurements[i].first.unit);
+		free(repeat->measurements[i].values);
+	}
+	free(repeat->measurements);
 	*repeat = (struct kc_repeat){ 0 };
 }

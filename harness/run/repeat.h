@@ -2,12 +2,11 @@
  * Many runs of one case as one result: whether they agree, and how far apart what they measured lies.
  *
  * One verdict for all is the verdict, with the record of the first run. Different verdicts are a flake, and red: FAIL if any run
- * failed, else BROKEN, whose message counts them and quotes the first of the worst. A property that is a number in every run
- * becomes "LEAST to MOST, median MEDIAN", or stays as it is if all are equal; another one that differs says so. The duration is
- * the sum.
+ * failed, else BROKEN, whose message counts them and quotes the first of the worst. A measurement has
+ * the median of the runs and their extremes; a property that differs says so. The duration is the sum.
  *
  * Life cycle: 1. zeroed  2. kc_repeat_add each run's record, in their order  3. kc_repeat_merge  4. kc_repeat_release
- * (idempotent). Holds at most one record of each verdict, and a number a run of each property.
+ * (idempotent). Holds at most one record of each verdict, and a number a run of each measurement.
  */
 #ifndef KC_RUN_REPEAT_H
 #define KC_RUN_REPEAT_H
@@ -23,11 +22,14 @@
 
 struct kc_repeat_property {
 	char *name;
-	char *text;	/* of the first run that has it */
-	double *values; /* while all are numbers */
-	size_t count;
-	bool is_number;
+	char *text; /* of the first run that has it */
 	bool differs;
+};
+
+struct kc_repeat_measurement {
+	struct kc_measurement first;
+	double *values; /* of every run that has it */
+	size_t count;
 };
 
 struct kc_repeat {
@@ -37,6 +39,8 @@ struct kc_repeat {
 	unsigned int listed[KC_REPEAT_LISTED]; /* the first runs that did not pass, from 1 */
 	struct kc_repeat_property *properties;
 	size_t property_count;
+	struct kc_repeat_measurement *measurements;
+	size_t measurement_count;
 	int64_t duration_ms;
 	bool is_incomplete; /* out of memory: merged, it is BROKEN */
 };

@@ -47,13 +47,16 @@ static const struct kc_property facts[] = { { fact_name, fact_value } };
 static const struct kc_report_suite suites[] = {
 	{ .name = "centos7", .facts = facts, .fact_count = 1, .reproduce = "krunner-compat run centos7" }
 };
-static const struct kc_report_run centos7 = {
-	.suites = suites, .suite_count = 1, .cases = cases, .case_count = KC_ARRAY_LENGTH(cases)
-};
+static const struct kc_report_run centos7 = { .hostname = "host",
+					      .started_ms = 1784808000000,
+					      .suites = suites,
+					      .suite_count = 1,
+					      .cases = cases,
+					      .case_count = KC_ARRAY_LENGTH(cases) };
 
 static struct kc_report *open_report(struct kc_error *err)
 {
-	const struct kc_junit_options options = { .path = path, .hostname = "host", .now_s = 1784808000 };
+	const struct kc_junit_options options = { .path = path };
 	struct kc_report *report = NULL;
 
 	return kc_junit_open(&options, &report, err) < 0 ? NULL : report;
@@ -191,9 +194,12 @@ static void is_red_from_the_first_moment(void)
 static void an_earlier_report_goes_even_if_ours_cannot_begin(void)
 {
 	static const struct kc_report_case twice[] = { CASE("ssl"), CASE("zmq"), CASE("ssl") };
-	const struct kc_report_run run = {
-		.suites = suites, .suite_count = 1, .cases = twice, .case_count = 3
-	};
+	const struct kc_report_run run = { .hostname = "host",
+					   .started_ms = 1784808000000,
+					   .suites = suites,
+					   .suite_count = 1,
+					   .cases = twice,
+					   .case_count = 3 };
 	struct kc_error err = { 0 };
 	KC_CLEANUP_REPORT struct kc_report *report = open_report(&err);
 
@@ -209,7 +215,9 @@ static void an_empty_selection_is_red(void)
 	static const char *const rows[][2] = { { "/testsuites/@tests", "1" },
 					       { "/testsuites/@errors", "1" },
 					       { "//testcase/error/@message", "no case was selected" } };
-	const struct kc_report_run run = { .suites = suites, .suite_count = 1 };
+	const struct kc_report_run run = {
+		.hostname = "host", .started_ms = 1784808000000, .suites = suites, .suite_count = 1
+	};
 	struct kc_error err = { 0 };
 	KC_CLEANUP_REPORT struct kc_report *report = open_report(&err);
 
@@ -226,9 +234,12 @@ static void a_run_cut_short_is_red_even_if_every_case_passed(void)
 		const char *rows[1][2];
 	} table[] = { { true, { { "/testsuites/@errors", "0" } } },
 		      { false, { { "//testcase/error/@message", "the run was cut short" } } } };
-	const struct kc_report_run run = {
-		.suites = suites, .suite_count = 1, .cases = cases, .case_count = 1
-	};
+	const struct kc_report_run run = { .hostname = "host",
+					   .started_ms = 1784808000000,
+					   .suites = suites,
+					   .suite_count = 1,
+					   .cases = cases,
+					   .case_count = 1 };
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(table); i++) {
 		struct kc_error err = { 0 };
@@ -257,7 +268,7 @@ static void several_suites_share_a_file(void)
 					       { "//testsuite[2]/@tests", "1" } };
 	static const struct kc_report_suite suite = { .name = "alpine3.21" };
 	const struct kc_report_run alpine = {
-		.suites = &suite, .suite_count = 1, .cases = other, .case_count = 1
+		.hostname = "host", .suites = &suite, .suite_count = 1, .cases = other, .case_count = 1
 	};
 	struct kc_error err = { 0 };
 	KC_CLEANUP_REPORT struct kc_report *report = open_report(&err);
@@ -332,7 +343,7 @@ static void any_bytes_stay_well_formed_and_counted(void)
 		struct kc_property fact = { .name = bytes[0], .value = bytes[1] };
 		const struct kc_report_suite suite = { .name = bytes[2], .facts = &fact, .fact_count = 1 };
 		const struct kc_report_run run = {
-			.suites = &suite, .suite_count = 1, .cases = &any, .case_count = 1
+			.hostname = "host", .suites = &suite, .suite_count = 1, .cases = &any, .case_count = 1
 		};
 		struct kc_error err = { 0 };
 		KC_CLEANUP_REPORT struct kc_report *report = open_report(&err);

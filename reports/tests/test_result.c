@@ -1,6 +1,7 @@
 /* The result record: what the setters promise, and that any bytes survive the way through JSON. */
 #include "reports/result.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,18 @@ static bool same(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+static bool same_number(double a, double b)
+{
+	return (isnan(a) && isnan(b)) || (a >= b && a <= b);
+}
+
+static bool same_measurement(const struct kc_measurement *a, const struct kc_measurement *b)
+{
+	return same(a->name, b->name) && same(a->unit, b->unit) && same_number(a->value, b->value) &&
+	       same_number(a->lowest, b->lowest) && same_number(a->highest, b->highest) &&
+	       same_number(a->least, b->least) && same_number(a->most, b->most);
+}
+
 static bool same_record(const struct kc_result *a, const struct kc_result *b)
 {
 	if (a->verdict != b->verdict || a->duration_ms != b->duration_ms ||
@@ -119,6 +132,11 @@ static bool same_record(const struct kc_result *a, const struct kc_result *b)
 	for (size_t i = 0; i < a->property_count; i++)
 		if (!same(a->properties[i].name, b->properties[i].name) ||
 		    !same(a->properties[i].value, b->properties[i].value))
+			return false;
+	if (a->measurement_count != b->measurement_count)
+		return false;
+	for (size_t i = 0; i < a->measurement_count; i++)
+		if (!same_measurement(&a->measurements[i], &b->measurements[i]))
 			return false;
 	return true;
 }
@@ -136,6 +154,16 @@ static int round_trip(const struct kc_result *result, struct kc_result *ret_back
 	text = cJSON_PrintUnformatted(json);
 	status = kc_json_parse(text, strlen(text), "record", &parsed, err);
 	return status < 0 ? status : kc_result_from_json(parsed, ret_back, err);
+}
+
+static void add_measurements(struct kc_result *result, const char *name, uint32_t seed)
+{
+	const struct kc_measurement spread = {
+		.value = 1.0 / (seed + 1), .lowest = -1e300, .highest = 7, .least = NAN, .most = 0.1 * seed
+	};
+
+	kc_result_measure(result, name, "s", 20.001 / (seed + 3), seed % 2 ? NAN : 0.5, seed % 3 ? NAN : 1e9);
+	kc_result_add_measurement(result, "spread", "", &spread);
 }
 
 static void any_bytes_survive_json(void)
@@ -166,6 +194,7 @@ static void any_bytes_survive_json(void)
 		kc_result_output(&result, bytes, strlen(bytes));
 		kc_result_property(&result, bytes, "%s", bytes);
 		result.duration_ms = i;
+		add_measurements(&result, bytes, i);
 		KC_CHECK_OK(round_trip(&result, &back, &err), err);
 		KC_CHECK_MESSAGE(same_record(&result, &back), "text %u came back different", i);
 		kc_result_init(&copy);
@@ -186,9 +215,24 @@ static void the_reader_refuses_what_no_writer_wrote(void)
 		{ "{\"duration_ms\":1,\"properties\":[]}", "\"verdict\" is missing" },
 		{ "{\"verdict\":\"ok\",\"duration_ms\":1,\"properties\":[]}", "unknown verdict \"ok\"" },
 		{ "{\"verdict\":\"pass\",\"duration_ms\":-1,\"properties\":[]}", "out of range" },
-		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[[\"a\"]]}", "a property is not" },
+		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[[\"a\"]],\"measurements\":[]}",
+		  "a property is not" },
 		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[],\"got\":3}", "not a string" },
 		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[],\"verdit\":3}", "unknown key" },
+		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[]}",
+		  "\"measurements\" is missing" },
+		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[],\"measurements\":[{\"name\":"
+		  "\"a\","
+		  "\"value\":1}]}",
+		  "not a string" },
+		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[],\"measurements\":[{\"name\":"
+		  "\"a\","
+		  "\"unit\":\"s\",\"value\":\"1\"}]}",
+		  "\"value\"" },
+		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[],\"measurements\":[{\"name\":"
+		  "\"a\","
+		  "\"unit\":\"s\",\"value\":1,\"hihgest\":2}]}",
+		  "unknown key" },
 		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[],\"got\":\"\xff\"}",
 		  "not UTF-8" },
 	};
@@ -204,8 +248,64 @@ static void the_reader_refuses_what_no_writer_wrote(void)
 	}
 }
 
+static void measurements_are_told_in_one_line(void)
+{
+	static char seconds[] = "s", none[] = "", mebibytes[] = "MiB";
+	static const struct {
+		struct kc_measurement measurement;
+		const char *text;
+	} rows[] = {
+		{ { .unit = seconds,
+		    .value = 20.0014,
+		    .lowest = 20.0014,
+		    .highest = 20.0014,
+		    .least = 19.5,
+		    .most = 20.5 },
+		  "20.001 s (promised: 19.500 to 20.500)" },
+		{ { .unit = seconds, .value = 2, .lowest = 1, .highest = 3, .least = NAN, .most = NAN },
+		  "1.000 to 3.000 s, median 2.000" },
+		{ { .unit = none,
+		    .value = 4319,
+		    .lowest = 4319,
+		    .highest = 4319,
+		    .least = 4000,
+		    .most = NAN },
+		  "4319 (promised: at least 4000)" },
+		{ { .unit = mebibytes,
+		    .value = 0.5,
+		    .lowest = 0.5,
+		    .highest = 0.5,
+		    .least = NAN,
+		    .most = 64 },
+		  "0.5 MiB (promised: at most 64)" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		char text[KC_MEASUREMENT_TEXT_MAX];
+
+		kc_measurement_text(&rows[i].measurement, text, sizeof(text));
+		KC_CHECK_STRING(text, rows[i].text);
+	}
+}
+
+static void what_is_no_number_is_broken(void)
+{
+	static const double bad[] = { NAN, INFINITY, -INFINITY };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(bad); i++) {
+		KC_CLEANUP(kc_result_release) struct kc_result result;
+
+		kc_result_init(&result);
+		kc_result_measure(&result, "ping", "s", bad[i], NAN, NAN);
+		kc_result_pass(&result);
+		KC_CHECK_INT(result.verdict, KC_BROKEN);
+		KC_CHECK_CONTAINS(kc_result_message(&result), "ping was measured, and is no number");
+	}
+}
+
 KC_TEST_SUITE(result, KC_LABEL_FAST, KC_TEST(a_fresh_record_is_broken_and_says_so),
 	      KC_TEST(the_last_verdict_wins_unless_it_would_hide_a_bad_one),
 	      KC_TEST(setters_copy_and_cut_at_the_limits),
-	      KC_TEST(properties_keep_their_order_and_the_last_value), KC_TEST(any_bytes_survive_json),
-	      KC_TEST(the_reader_refuses_what_no_writer_wrote));
+	      KC_TEST(properties_keep_their_order_and_the_last_value),
+	      KC_TEST(measurements_are_told_in_one_line), KC_TEST(what_is_no_number_is_broken),
+	      KC_TEST(any_bytes_survive_json), KC_TEST(the_reader_refuses_what_no_writer_wrote));

@@ -11,7 +11,7 @@ static void add_run(struct kc_repeat *repeat, char verdict, double seconds)
 	struct kc_result result;
 
 	kc_result_init(&result);
-	kc_result_property(&result, "ping-seconds", "%.3f", seconds);
+	kc_result_measure(&result, "ping", "s", seconds, 19.5, 20.5);
 	kc_result_property(&result, "version", "1.6.3");
 	kc_result_property(&result, "end", verdict == 'p' ? "FIN" : "reset");
 	result.duration_ms = 10;
@@ -86,6 +86,7 @@ static void one_verdict_that_differs_is_a_flake(void)
 static void what_was_measured_is_shown_from_the_least_to_the_most(void)
 {
 	static const double seconds[] = { 20.004, 20.001, 20.002, 19.999, 20.003 };
+	char text[KC_MEASUREMENT_TEXT_MAX];
 	KC_CLEANUP_REPEAT struct kc_repeat repeat = { 0 };
 	KC_CLEANUP(kc_result_release) struct kc_result result;
 
@@ -93,7 +94,9 @@ static void what_was_measured_is_shown_from_the_least_to_the_most(void)
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(seconds); i++)
 		add_run(&repeat, i == 3 ? 'f' : 'p', seconds[i]);
 	kc_repeat_merge(&repeat, &result);
-	KC_CHECK_STRING(property(&result, "ping-seconds"), "19.999 to 20.004, median 20.002");
+	KC_REQUIRE(result.measurement_count == 1);
+	kc_measurement_text(&result.measurements[0], text, sizeof(text));
+	KC_CHECK_STRING(text, "19.999 to 20.004 s, median 20.002 (promised: 19.500 to 20.500)");
 	KC_CHECK_STRING(property(&result, "version"), "1.6.3");
 	KC_CHECK_STRING(property(&result, "end"), "FIN, and other things in other runs");
 	KC_CHECK_STRING(property(&result, "runs"), "5");
