@@ -8,61 +8,8 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "reports/bytes.h"
 #include "reports/result_internal.h"
-#include "reports/text.h"
-
-/*
- * JSON strings are UTF-8, a program's output need not be. A byte 0xNN that is not part of a UTF-8 sequence
- * travels as the private-use character U+F7NN; so that the way back is unambiguous, text that itself holds
- * one of U+F780 to U+F7FF travels byte by byte in the same way.
- */
-enum { CARRIER_FIRST = 0xf780, CARRIER_LAST = 0xf7ff };
-
-static bool is_carrier(uint32_t code_point)
-{
-	return code_point >= CARRIER_FIRST && code_point <= CARRIER_LAST;
-}
-
-static int encode(struct kc_buffer *buffer, const char *text)
-{
-	size_t length = strlen(text), taken;
-	int status = kc_buffer_append(buffer, "", 0);
-
-	for (size_t i = 0; i < length && status == 0; i += taken) {
-		uint8_t byte = (uint8_t)text[i];
-		const char carrier[] = { (char)0xef, (char)(0x9c | byte >> 6), (char)(0x80 | (byte & 0x3f)) };
-		uint32_t code_point = 0;
-
-		taken = kc_text_decode_utf8(text + i, length - i, &code_point);
-		if (taken && !is_carrier(code_point)) {
-			status = kc_buffer_append(buffer, text + i, taken);
-			continue;
-		}
-		/* A byte of a carrier in the text: its lead byte alone, the rest follows as invalid UTF-8. */
-		taken = 1;
-		status = kc_buffer_append(buffer, carrier, sizeof(carrier));
-	}
-	return status;
-}
-
-static int decode(struct kc_buffer *buffer, const char *json)
-{
-	size_t length = strlen(json), taken;
-	int status = 0;
-
-	for (size_t i = 0; i < length && status == 0; i += taken) {
-		uint32_t code_point = 0;
-		char byte;
-
-		taken = kc_text_decode_utf8(json + i, length - i, &code_point);
-		if (!taken)
-			return -EILSEQ; /* cJSON hands over what stood in the document */
-		byte = (char)(code_point & 0xff);
-		status = is_carrier(code_point) ? kc_buffer_append(buffer, &byte, 1)
-						: kc_buffer_append(buffer, json + i, taken);
-	}
-	return status;
-}
 
 /* The texts of a record, under their names in JSON. */
 #define TEXT(field, limit)                                                                                   \
@@ -77,21 +24,6 @@ static const struct {
 	      TEXT(got, KC_RESULT_TEXT_LIMIT), TEXT(hint, KC_RESULT_LINE_LIMIT),
 	      TEXT(output, KC_RESULT_OUTPUT_LIMIT) };
 
-/* Adds `text` under `key`, or at the end of an array when `key` is NULL. */
-static int add_text(cJSON *parent, const char *key, const char *text)
-{
-	KC_CLEANUP_BUFFER struct kc_buffer encoded = KC_BUFFER_INIT(4 * KC_RESULT_OUTPUT_LIMIT);
-	cJSON *item;
-
-	if (encode(&encoded, text) < 0)
-		return -ENOMEM;
-	item = cJSON_CreateString(encoded.data);
-	if (item && (key ? cJSON_AddItemToObject(parent, key, item) : cJSON_AddItemToArray(parent, item)))
-		return 0;
-	cJSON_Delete(item);
-	return -ENOMEM;
-}
-
 /* Properties as [[name, value], ...]: their order counts, and a name may be any bytes. */
 static int add_properties(cJSON *json, const struct kc_result *result)
 {
@@ -104,8 +36,8 @@ static int add_properties(cJSON *json, const struct kc_result *result)
 			cJSON_Delete(pair);
 			return -ENOMEM;
 		}
-		if (add_text(pair, NULL, result->properties[i].name) < 0 ||
-		    add_text(pair, NULL, result->properties[i].value) < 0)
+		if (kc_bytes_add(pair, NULL, result->properties[i].name) < 0 ||
+		    kc_bytes_add(pair, NULL, result->properties[i].value) < 0)
 			return -ENOMEM;
 	}
 	return list ? 0 : -ENOMEM;
@@ -131,10 +63,10 @@ static bool is_told(const struct kc_measurement *measurement, size_t number, dou
 
 static int measurement_to_json(const struct kc_measurement *measurement, cJSON *json)
 {
-	int status = add_text(json, "name", measurement->name);
+	int status = kc_bytes_add(json, "name", measurement->name);
 
 	if (status == 0)
-		status = add_text(json, "unit", measurement->unit);
+		status = kc_bytes_add(json, "unit", measurement->unit);
 	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(numbers); i++) {
 		double value = *(const double *)((const char *)measurement + numbers[i].offset);
 		char exact[32];
@@ -176,7 +108,7 @@ int kc_result_to_json(const struct kc_result *result, cJSON **ret_json, struct k
 		const char *text = *(char *const *)((const char *)result + texts[i].offset);
 
 		if (text)
-			status = add_text(json, texts[i].key, text);
+			status = kc_bytes_add(json, texts[i].key, text);
 	}
 	if (status == 0)
 		status = add_properties(json, result);
@@ -188,26 +120,12 @@ int kc_result_to_json(const struct kc_result *result, cJSON **ret_json, struct k
 	return 0;
 }
 
-static int read_text(struct kc_buffer *text, const cJSON *item, struct kc_error *err)
-{
-	int status;
-
-	if (!cJSON_IsString(item))
-		return kc_error_set(err, EBADMSG, "result: a text is not a string");
-	status = decode(text, item->valuestring);
-	if (status == -ENOMEM)
-		return kc_error_errno(err, ENOMEM, "read a result");
-	if (status < 0)
-		return kc_error_set(err, EBADMSG, "result: a text is too long or not UTF-8");
-	return 0;
-}
-
 static int read_texts(const cJSON *json, struct kc_result *result, struct kc_error *err)
 {
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(texts); i++) {
 		const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, texts[i].key);
 		KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(texts[i].limit);
-		int status = item ? read_text(&text, item, err) : 0;
+		int status = item ? kc_bytes_read(item, &text, err) : 0;
 
 		if (status < 0)
 			return status;
@@ -230,9 +148,9 @@ static int read_properties(const cJSON *list, struct kc_result *result, struct k
 
 		if (cJSON_GetArraySize(pair) != 2 || result->property_count == KC_RESULT_PROPERTY_LIMIT)
 			return kc_error_set(err, EBADMSG, "result: a property is not a name and a value");
-		status = read_text(&name, cJSON_GetArrayItem(pair, 0), err);
+		status = kc_bytes_read(cJSON_GetArrayItem(pair, 0), &name, err);
 		if (status == 0)
-			status = read_text(&value, cJSON_GetArrayItem(pair, 1), err);
+			status = kc_bytes_read(cJSON_GetArrayItem(pair, 1), &value, err);
 		if (status < 0)
 			return status;
 		kc_result_property(result, kc_buffer_string(&name), "%s", kc_buffer_string(&value));
@@ -270,9 +188,9 @@ static int read_measurement(const cJSON *json, struct kc_result *result, struct 
 	int status = kc_json_refuse_unknown(json, known, "measurement", err);
 
 	if (status == 0)
-		status = read_text(&name, cJSON_GetObjectItemCaseSensitive(json, "name"), err);
+		status = kc_bytes_read(cJSON_GetObjectItemCaseSensitive(json, "name"), &name, err);
 	if (status == 0)
-		status = read_text(&unit, cJSON_GetObjectItemCaseSensitive(json, "unit"), err);
+		status = kc_bytes_read(cJSON_GetObjectItemCaseSensitive(json, "unit"), &unit, err);
 	if (status == 0)
 		status = read_numbers(json, &measurement, err);
 	if (status < 0)
