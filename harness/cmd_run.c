@@ -1,21 +1,17 @@
 #include "commands.h"
 
 #include <errno.h>
-#include <langinfo.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cases/cases.h"
 #include "image/reference.h"
 #include "output.h"
-#include "reports/console.h"
-#include "reports/junit.h"
+#include "reporting.h"
 #include "reports/text.h"
 #include "run/inputs.h"
 #include "run/plan.h"
@@ -24,7 +20,6 @@
 #include "sys/time.h"
 #include "waiting.h"
 
-#define MOST_REPORTS 4
 #define LIST_LIMIT (4u << 20)
 
 /* All that a run holds, from the opened inputs to the verdict. Zeroed, it holds nothing. */
@@ -33,8 +28,7 @@ struct run {
 	struct kc_inputs inputs;
 	struct kc_plan plan;
 	struct kc_scratch scratch;
-	struct kc_report *reports[MOST_REPORTS];
-	size_t report_count;
+	struct kc_reporting reporting;
 	struct opening *openings; /* what reports hold until the cases are known: one for each IMAGE */
 	struct kc_report_case *opening_cases;
 	struct kc_report_suite *opening_suites;
@@ -57,21 +51,6 @@ struct suite {
 	struct kc_buffer reproduce;
 };
 
-static bool is_set(const char *variable)
-{
-	const char *value = getenv(variable);
-
-	return value && *value;
-}
-
-/* One whose lines may be rewritten, with somebody before it. */
-static bool is_terminal(void)
-{
-	const char *terminal = getenv("TERM");
-
-	return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
-}
-
 /* NULL: this machine's. */
 static const char *architecture(const struct kc_options *options)
 {
@@ -80,7 +59,7 @@ static const char *architecture(const struct kc_options *options)
 
 static int open_inputs(struct run *run, struct kc_error *err)
 {
-	struct kc_waiting waiting = { .is_tty = is_terminal(), .quiet = run->options->quiet };
+	struct kc_waiting waiting = { .is_tty = kc_reporting_is_terminal(), .quiet = run->options->quiet };
 	const struct kc_inputs_request request = { .images = (const char *const *)run->options->operands,
 						   .image_count = run->options->operand_count,
 						   .volume = run->options->volume,
@@ -201,39 +180,6 @@ static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 	return status < 0 ? kc_error_errno(err, status, "write down the command line") : 0;
 }
 
-static int open_console(struct run *run, struct kc_error *err)
-{
-	bool is_tty = is_terminal();
-	struct kc_console_options options = { .fd = STDERR_FILENO,
-					      .is_tty = is_tty,
-					      .quiet = run->options->quiet,
-					      .verbose = run->options->verbose,
-					      .now_ms = kc_now_ms };
-	struct winsize size;
-
-	/* no-color.org: set and not empty. */
-	options.colour = run->options->color == KC_COLOR_ALWAYS ||
-			 (run->options->color == KC_COLOR_AUTO && is_tty && !is_set("NO_COLOR"));
-	/* Character encoding only: numbers keep their point in every locale. */
-	if (setlocale(LC_CTYPE, ""))
-		options.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	if (is_tty && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
-		options.width = size.ws_col;
-	return kc_console_open(&options, &run->reports[run->report_count++], err);
-}
-
-static int open_reports(struct run *run, struct kc_error *err)
-{
-	const struct kc_junit_options junit = { .path = run->options->junit };
-	int status = open_console(run, err);
-
-	if (status == 0 && junit.path)
-		status = kc_junit_open(&junit, &run->reports[run->report_count++], err);
-	if (status < 0)
-		run->report_count--;
-	return status;
-}
-
 /* What cases are given and reports are told, for each image. */
 static int make_suites(struct run *run, struct kc_error *err)
 {
@@ -276,8 +222,8 @@ static int run_plan(struct run *run, struct kc_error *err)
 	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,
 						.scratch = run->scratch.path,
 						.context = run->contexts,
-						.reports = run->reports,
-						.report_count = run->report_count };
+						.reports = run->reporting.reports,
+						.report_count = run->reporting.count };
 
 	run->told = (struct kc_report_run){ .version = KC_VERSION,
 					    .hostname = run->hostname,
@@ -354,8 +300,9 @@ static int tell_opening(struct run *run, struct kc_error *err)
 						   .suite_count = count,
 						   .cases = run->opening_cases,
 						   .case_count = count };
-	for (size_t i = 1; status == 0 && i < run->report_count; i++)
-		status = run->reports[i]->ops->begin(run->reports[i], &run->opening_run, err);
+	for (size_t i = 1; status == 0 && i < run->reporting.count; i++)
+		status = run->reporting.reports[i]->ops->begin(run->reporting.reports[i], &run->opening_run,
+							       err);
 	return status;
 }
 
@@ -365,8 +312,8 @@ static void tell_failure(const struct run *run, const struct kc_error *err)
 
 	kc_result_init(&result);
 	kc_result_broken_by(&result, err);
-	for (size_t i = 1; i < run->report_count; i++) {
-		struct kc_report *report = run->reports[i];
+	for (size_t i = 1; i < run->reporting.count; i++) {
+		struct kc_report *report = run->reporting.reports[i];
 
 		for (size_t j = 0; j < run->opening_run.case_count; j++)
 			report->ops->case_done(report, &run->opening_cases[j], &result);
@@ -425,7 +372,7 @@ static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_
 
 	note_origin(run);
 	if (status == 0 && !run->options->list)
-		status = open_reports(run, err);
+		status = kc_reporting_open(&run->reporting, run->options, kc_now_ms, err);
 	if (status == 0 && !run->options->list)
 		status = tell_opening(run, err);
 	if (status < 0)
@@ -463,8 +410,7 @@ static int close_run(struct run *run, struct kc_error *err)
 	if (run->options->keep && run->scratch.path[0])
 		kc_output_note("kept", run->scratch.path);
 	status = kc_scratch_release(&run->scratch, err);
-	for (size_t i = 0; i < run->report_count; i++)
-		run->reports[i]->ops->close(run->reports[i]);
+	kc_reporting_close(&run->reporting);
 	note_all_left_out(run);
 	kc_plan_release(&run->plan);
 	for (size_t i = 0; run->suites && i < run->inputs.image_count; i++)

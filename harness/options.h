@@ -27,6 +27,7 @@ enum kc_exit {
 
 enum kc_command {
 	KC_COMMAND_RUN,
+	KC_COMMAND_REPORT,
 	KC_COMMAND_LIST,
 	KC_COMMAND_IMAGES,
 	KC_COMMAND_DOCTOR,
@@ -39,7 +40,8 @@ enum kc_color { KC_COLOR_AUTO, KC_COLOR_ALWAYS, KC_COLOR_NEVER };
 
 struct kc_options {
 	enum kc_command command;
-	const char *operand;   /* IMAGE of run, images|cases of list, COMMAND of help; NULL if not given */
+	const char *
+		operand; /* IMAGE of run, EVENTS of report, images|cases of list, COMMAND of help; NULL if not given */
 	char *const *operands; /* all of them, that one included: the IMAGEs of run */
 	size_t operand_count;
 	bool help; /* --help: nothing else counts */
@@ -49,7 +51,9 @@ struct kc_options {
 	bool force;	    /* run a pairing that cannot work */
 	bool offline;
 	bool require_real;
-	const char *junit; /* NULL: none */
+	const char *junit;  /* NULL: none */
+	const char *json;   /* NULL: none */
+	const char *events; /* NULL: none */
 	bool list;
 	const char **patterns; /* -k, in the order given */
 	size_t pattern_count;

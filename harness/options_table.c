@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 
 #define RUN (1u << KC_COMMAND_RUN)
+#define REPORT (1u << KC_COMMAND_REPORT)
 #define IMAGES (1u << KC_COMMAND_IMAGES)
 #define EVERY ((1u << KC_COMMAND_COUNT) - 1)
 #define FIELD(name) .offset = offsetof(struct kc_options, name)
@@ -25,6 +26,12 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 				     "oci-layout:PATH[:NAME], or oci:[HOST/]REPOSITORY[:TAG] of a registry. "
 				     "A case is identified as "
 				     "IMAGE.GROUP.NAME, e.g. centos7.imports.zmq." },
+	[KC_COMMAND_REPORT] = { .name = "report",
+				.operand = "EVENTS",
+				.help = "make reports again from what `run --events` wrote",
+				.details =
+					"Of a run that was killed they say that it is incomplete. The exit "
+					"status is that of the run; incomplete is 1." },
 	[KC_COMMAND_LIST] = { .name = "list",
 			      .operand = "images|cases",
 			      .help = "show the images or the cases there are, one line each" },
@@ -79,10 +86,24 @@ const struct kc_option_row kc_option_rows[] = {
 	  .commands = RUN,
 	  FIELD(force),
 	  .help = "run a volume that cannot work on the image: made for another C library or architecture" },
-	{ .name = "junit",
+	{ .name = "events",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,
 	  .commands = RUN,
+	  FIELD(events),
+	  .help = "write each event of the run to FILE as it happens, a JSON object a line: `report` makes "
+		  "every "
+		  "report of it" },
+	{ .name = "json",
+	  .argument = "FILE",
+	  .type = KC_OPTION_STRING,
+	  .commands = RUN | REPORT,
+	  FIELD(json),
+	  .help = "write a JSON report to FILE" },
+	{ .name = "junit",
+	  .argument = "FILE",
+	  .type = KC_OPTION_STRING,
+	  .commands = RUN | REPORT,
 	  FIELD(junit),
 	  .help = "write a JUnit report to FILE" },
 	{ .name = "list",
@@ -158,13 +179,13 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | IMAGES,
+	  .commands = RUN | REPORT | IMAGES,
 	  FIELD(quiet),
 	  .help = "print failures and the summary only" },
 	{ .name = "verbose",
 	  .letter = 'v',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN,
+	  .commands = RUN | REPORT,
 	  FIELD(verbose),
 	  .help = "print what passed cases measured, too" },
 	{ .name = "help",

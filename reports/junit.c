@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -399,18 +398,6 @@ static int write_suites(struct junit *junit, bool complete, bool keep, struct kc
 	return status;
 }
 
-/* Only a regular file is ours to replace: `--junit /dev/stdout` as root would remove the device. */
-static int check_earlier(const char *path, struct kc_error *err)
-{
-	struct stat status;
-
-	if (lstat(path, &status) < 0)
-		return errno == ENOENT ? 0 : kc_error_errno(err, errno, "write `%s`", path);
-	if (!S_ISREG(status.st_mode))
-		return kc_error_set(err, EINVAL, "write `%s`: it is there and not a regular file", path);
-	return 0;
-}
-
 /* As the file will show it: two names may only differ in what no reader would see. */
 static int show_identity(const struct kc_report_case *testcase, struct kc_buffer *classname,
 			 struct kc_buffer *name)
@@ -493,7 +480,7 @@ static int junit_begin(struct kc_report *report, const struct kc_report_run *run
 {
 	struct junit *junit = (struct junit *)report;
 	bool is_first = !junit->begun;
-	int status = is_first ? check_earlier(junit->options.path, err) : 0;
+	int status = is_first ? kc_file_check_replaceable(junit->options.path, err) : 0;
 
 	if (status < 0)
 		return status;

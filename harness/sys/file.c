@@ -88,6 +88,17 @@ int kc_file_write_atomic(int dirfd, const char *path, const void *bytes, size_t 
 	return status;
 }
 
+int kc_file_check_replaceable(const char *path, struct kc_error *err)
+{
+	struct stat status;
+
+	if (lstat(path, &status) < 0)
+		return errno == ENOENT ? 0 : kc_error_errno(err, errno, "write `%s`", path);
+	if (!S_ISREG(status.st_mode))
+		return kc_error_set(err, EINVAL, "write `%s`: it is there and not a regular file", path);
+	return 0;
+}
+
 int kc_dir_make(const char *path, struct kc_error *err)
 {
 	char partial[PATH_MAX];

@@ -23,6 +23,10 @@ int kc_file_read(int dirfd, const char *path, struct kc_buffer *buffer, struct k
 int kc_file_write_atomic(int dirfd, const char *path, const void *bytes, size_t length, mode_t mode,
 			 struct kc_error *err) __attribute__((warn_unused_result));
 
+/* Refuses a `path` that is there and not a regular file: only those are ours to replace (`--junit /dev/stdout` as root would
+ * remove the device). */
+int kc_file_check_replaceable(const char *path, struct kc_error *err) __attribute__((warn_unused_result));
+
 /* mkdir -p with mode 0700 for what is missing: these are our own directories in the user's cache. */
 int kc_dir_make(const char *path, struct kc_error *err) __attribute__((warn_unused_result));
 

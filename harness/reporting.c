@@ -1,0 +1,103 @@
+#include "reporting.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "reports/console.h"
+#include "reports/events.h"
+#include "reports/json.h"
+#include "reports/junit.h"
+
+static bool is_set(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && *value;
+}
+
+bool kc_reporting_is_terminal(void)
+{
+	const char *terminal = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
+}
+
+static int open_console(const struct kc_options *options, int64_t (*now_ms)(void),
+			struct kc_report **ret_report, struct kc_error *err)
+{
+	bool is_tty = kc_reporting_is_terminal();
+	struct kc_console_options console = { .fd = STDERR_FILENO,
+					      .is_tty = is_tty,
+					      .quiet = options->quiet,
+					      .verbose = options->verbose,
+					      .now_ms = now_ms };
+	struct winsize size;
+
+	/* no-color.org: set and not empty. */
+	console.colour = options->color == KC_COLOR_ALWAYS ||
+			 (options->color == KC_COLOR_AUTO && is_tty && !is_set("NO_COLOR"));
+	/* Character encoding only: numbers keep their point in every locale. */
+	if (setlocale(LC_CTYPE, ""))
+		console.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	if (is_tty && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
+		console.width = size.ws_col;
+	return kc_console_open(&console, ret_report, err);
+}
+
+static int open_events(const struct kc_options *options, int64_t (*now_ms)(void),
+		       struct kc_report **ret_report, struct kc_error *err)
+{
+	const struct kc_events_options events = { .path = options->events, .now_ms = now_ms };
+
+	return options->events ? kc_events_open(&events, ret_report, err) : 0;
+}
+
+static int open_junit(const struct kc_options *options, int64_t (*now_ms)(void),
+		      struct kc_report **ret_report, struct kc_error *err)
+{
+	const struct kc_junit_options junit = { .path = options->junit };
+
+	(void)now_ms;
+	return options->junit ? kc_junit_open(&junit, ret_report, err) : 0;
+}
+
+static int open_json(const struct kc_options *options, int64_t (*now_ms)(void), struct kc_report **ret_report,
+		     struct kc_error *err)
+{
+	const struct kc_json_options json = { .path = options->json };
+
+	(void)now_ms;
+	return options->json ? kc_json_open(&json, ret_report, err) : 0;
+}
+
+/* Each leaves *ret_report NULL where it is not asked for. */
+static int (*const openers[])(const struct kc_options *options, int64_t (*now_ms)(void),
+			      struct kc_report **ret_report,
+			      struct kc_error *err) = { open_console, open_events, open_junit, open_json };
+_Static_assert(KC_ARRAY_LENGTH(openers) <= KC_REPORTING_MOST, "more kinds of reports than there is room for");
+
+int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,
+		      int64_t (*now_ms)(void), struct kc_error *err)
+{
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(openers); i++) {
+		struct kc_report *report = NULL;
+		int status = openers[i](options, now_ms, &report, err);
+
+		if (status < 0)
+			return status;
+		if (report)
+			reporting->reports[reporting->count++] = report;
+	}
+	return 0;
+}
+
+void kc_reporting_close(struct kc_reporting *reporting)
+{
+	for (size_t i = 0; i < reporting->count; i++)
+		kc_report_close(&reporting->reports[i]);
+	reporting->count = 0;
+}

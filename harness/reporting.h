@@ -1,0 +1,27 @@
+/*
+ * The reports that the command line asks for: the console first, then files.
+ *
+ * Life cycle: 1. zeroed  2. kc_reporting_open  3. tell `reports`  4. kc_reporting_close (idempotent). Borrows `options`.
+ */
+#ifndef KC_REPORTING_H
+#define KC_REPORTING_H
+
+#include "options.h"
+#include "reports/report.h"
+
+#define KC_REPORTING_MOST 8
+
+struct kc_reporting {
+	struct kc_report *reports[KC_REPORTING_MOST]; /* the first is the console */
+	size_t count;
+};
+
+/* True if lines of stderr may be rewritten, with somebody before it. */
+bool kc_reporting_is_terminal(void);
+
+/* `now_ms` is the clock of what will be told. */
+int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,
+		      int64_t (*now_ms)(void), struct kc_error *err) __attribute__((warn_unused_result));
+void kc_reporting_close(struct kc_reporting *reporting);
+
+#endif
