@@ -28,7 +28,7 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 				     "IMAGE.GROUP.NAME, e.g. centos7.imports.zmq." },
 	[KC_COMMAND_REPORT] = { .name = "report",
 				.operand = "EVENTS",
-				.help = "make reports again from what `run --events` wrote",
+				.help = "make reports again from the events that a run wrote",
 				.details =
 					"Of a run that was killed they say that it is incomplete. The exit "
 					"status is that of the run; incomplete is 1." },
