@@ -36,7 +36,7 @@ enum kc_command {
 	KC_COMMAND_COUNT
 };
 
-enum kc_color { KC_COLOR_AUTO, KC_COLOR_ALWAYS, KC_COLOR_NEVER };
+enum kc_when { KC_WHEN_AUTO, KC_WHEN_ALWAYS, KC_WHEN_NEVER };
 
 struct kc_options {
 	enum kc_command command;
@@ -51,9 +51,11 @@ struct kc_options {
 	bool force;	    /* run a pairing that cannot work */
 	bool offline;
 	bool require_real;
-	const char *junit;  /* NULL: none */
-	const char *json;   /* NULL: none */
-	const char *events; /* NULL: none */
+	const char *junit;    /* NULL: none */
+	const char *json;     /* NULL: none */
+	const char *events;   /* NULL: none */
+	const char *markdown; /* NULL: none */
+	int github;	      /* enum kc_when */
 	bool list;
 	const char **patterns; /* -k, in the order given */
 	size_t pattern_count;
@@ -64,7 +66,7 @@ struct kc_options {
 	bool keep;
 	bool must_run;
 	bool is_long;
-	int color; /* enum kc_color */
+	int color; /* enum kc_when */
 	bool quiet;
 	bool verbose;
 };

@@ -11,7 +11,7 @@
 
 const char *const kc_arch_choices[] = { "native", "x86_64", "aarch64", NULL };
 static const char *const time_choices[] = { "virtual", "real", "both", NULL };
-static const char *const color_choices[] = { "auto", "always", "never", NULL };
+static const char *const when_choices[] = { "auto", "always", "never", NULL };
 
 const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_RUN] = { .name = "run",
@@ -106,6 +106,21 @@ const struct kc_option_row kc_option_rows[] = {
 	  .commands = RUN | REPORT,
 	  FIELD(junit),
 	  .help = "write a JUnit report to FILE" },
+	{ .name = "markdown",
+	  .argument = "FILE",
+	  .type = KC_OPTION_STRING,
+	  .commands = RUN | REPORT,
+	  FIELD(markdown),
+	  .help = "write a report in Markdown to FILE" },
+	{ .name = "github",
+	  .argument = "WHEN",
+	  .type = KC_OPTION_CHOICE,
+	  .commands = RUN | REPORT,
+	  FIELD(github),
+	  .choices = when_choices,
+	  .help = "annotate the log for GitHub Actions and add the report in Markdown to the job's summary: "
+		  "auto (where "
+		  "GITHUB_ACTIONS is true), always or never" },
 	{ .name = "list",
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,
@@ -174,7 +189,7 @@ const struct kc_option_row kc_option_rows[] = {
 	  .type = KC_OPTION_CHOICE,
 	  .commands = EVERY,
 	  FIELD(color),
-	  .choices = color_choices,
+	  .choices = when_choices,
 	  .help = "auto (on a terminal, unless NO_COLOR is set), always or never" },
 	{ .name = "quiet",
 	  .letter = 'q',

@@ -9,8 +9,10 @@
 
 #include "reports/console.h"
 #include "reports/events.h"
+#include "reports/github.h"
 #include "reports/json.h"
 #include "reports/junit.h"
+#include "reports/markdown.h"
 
 static bool is_set(const char *variable)
 {
@@ -38,8 +40,8 @@ static int open_console(const struct kc_options *options, int64_t (*now_ms)(void
 	struct winsize size;
 
 	/* no-color.org: set and not empty. */
-	console.colour = options->color == KC_COLOR_ALWAYS ||
-			 (options->color == KC_COLOR_AUTO && is_tty && !is_set("NO_COLOR"));
+	console.colour = options->color == KC_WHEN_ALWAYS ||
+			 (options->color == KC_WHEN_AUTO && is_tty && !is_set("NO_COLOR"));
 	/* Character encoding only: numbers keep their point in every locale. */
 	if (setlocale(LC_CTYPE, ""))
 		console.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
@@ -74,10 +76,47 @@ static int open_json(const struct kc_options *options, int64_t (*now_ms)(void), 
 	return options->json ? kc_json_open(&json, ret_report, err) : 0;
 }
 
+static int open_markdown(const struct kc_options *options, int64_t (*now_ms)(void),
+			 struct kc_report **ret_report, struct kc_error *err)
+{
+	const struct kc_markdown_options markdown = { .path = options->markdown };
+
+	(void)now_ms;
+	return options->markdown ? kc_markdown_open(&markdown, ret_report, err) : 0;
+}
+
+static bool is_for_github(const struct kc_options *options)
+{
+	const char *actions = getenv("GITHUB_ACTIONS");
+
+	return options->github == KC_WHEN_ALWAYS ||
+	       (options->github == KC_WHEN_AUTO && actions && strcmp(actions, "true") == 0);
+}
+
+static int open_summary(const struct kc_options *options, int64_t (*now_ms)(void),
+			struct kc_report **ret_report, struct kc_error *err)
+{
+	const struct kc_markdown_options summary = { .path = getenv("GITHUB_STEP_SUMMARY"),
+						     .is_appended = true };
+
+	(void)now_ms;
+	return is_for_github(options) && is_set("GITHUB_STEP_SUMMARY")
+		       ? kc_markdown_open(&summary, ret_report, err)
+		       : 0;
+}
+
+static int open_github(const struct kc_options *options, int64_t (*now_ms)(void),
+		       struct kc_report **ret_report, struct kc_error *err)
+{
+	(void)now_ms;
+	return is_for_github(options) ? kc_github_open(STDERR_FILENO, ret_report, err) : 0;
+}
+
 /* Each leaves *ret_report NULL where it is not asked for. */
 static int (*const openers[])(const struct kc_options *options, int64_t (*now_ms)(void),
 			      struct kc_report **ret_report,
-			      struct kc_error *err) = { open_console, open_events, open_junit, open_json };
+			      struct kc_error *err) = { open_console,  open_events,  open_junit, open_json,
+							open_markdown, open_summary, open_github };
 _Static_assert(KC_ARRAY_LENGTH(openers) <= KC_REPORTING_MOST, "more kinds of reports than there is room for");
 
 int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/ledger.h"
 #include "reports/matrix.h"
 #include "reports/text.h"
 #include "sys/fd.h"
@@ -376,18 +377,10 @@ static void say_output(struct console *console, const char *output)
 
 static void say_reproduce(struct console *console, const struct kc_report_case *testcase)
 {
-	KC_CLEANUP_BUFFER struct kc_buffer identity = KC_BUFFER_INIT(4096);
-	KC_CLEANUP_BUFFER struct kc_buffer word = KC_BUFFER_INIT(32768);
-	const char *reproduce = console->run->suites[testcase->suite].reproduce;
+	KC_CLEANUP_BUFFER struct kc_buffer command = KC_BUFFER_INIT(65536);
 
-	if (!reproduce || kc_buffer_printf(&identity, "%s.%s", testcase->classname, testcase->name) < 0 ||
-	    kc_text_append_word(&word, identity.data) < 0)
-		return;
-	say(console, "  reproduce ");
-	say_line(console, reproduce);
-	say(console, " -k ");
-	say_line(console, word.data);
-	say(console, "\n");
+	if (kc_report_reproduce(console->run, testcase, &command) == 0)
+		say_field(console, "reproduce", kc_buffer_string(&command));
 }
 
 static bool same_cause(const struct kc_result *a, const struct kc_result *b)

@@ -32,19 +32,14 @@ static int note_failure(struct events *events, int code)
 static int write_record(struct events *events, const cJSON *record)
 {
 	KC_CLEANUP_FREE char *text = cJSON_PrintUnformatted(record);
-	size_t length = text ? strlen(text) : 0, written = 0;
+	size_t length = text ? strlen(text) : 0;
+	int status;
 
 	if (!text)
 		return note_failure(events, ENOMEM);
 	text[length++] = '\n'; /* in the place of the NUL */
-	while (written < length) {
-		ssize_t got = write(events->fd, text + written, length - written);
-
-		if (got < 0 && errno != EINTR)
-			return note_failure(events, errno);
-		written += got > 0 ? (size_t)got : 0;
-	}
-	return 0;
+	status = kc_fd_write_all(events->fd, text, length);
+	return status < 0 ? note_failure(events, -status) : 0;
 }
 
 static cJSON *new_record(struct events *events, const char *event)

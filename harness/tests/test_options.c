@@ -43,7 +43,7 @@ static void reads_every_option_of_run(void)
 	KC_CHECK_INT(options.jobs, 3);
 	KC_CHECK(options.keep && options.quiet && options.verbose);
 	KC_CHECK(!options.must_run && !options.list && !options.help && !options.junit);
-	KC_CHECK_INT(options.color, KC_COLOR_AUTO);
+	KC_CHECK_INT(options.color, KC_WHEN_AUTO);
 }
 
 static void reads_commands_and_operands(void)
