@@ -86,6 +86,8 @@ static void report_client(struct watch *watch, const struct kc_keepalive_client_
 	for (size_t i = 0; i < keepalive->ping_count; i++) {
 		char what[64];
 
+		(void)snprintf(what, sizeof(what), "ping-%zu-at", i + 1);
+		seconds(watch, client->name, what, keepalive->pings_ms[i], unlimited);
 		(void)snprintf(what, sizeof(what), "ping-%zu-after", i + 1);
 		seconds(watch, client->name, what, kc_keepalive_interval_ms(keepalive, i), ping);
 		(void)snprintf(what, sizeof(what), "ping-%zu-late", i + 1);
@@ -94,6 +96,7 @@ static void report_client(struct watch *watch, const struct kc_keepalive_client_
 	if (keepalive->stop_ms)
 		seconds(watch, client->name, "stopped-after", keepalive->stop_ms, unlimited);
 	if (keepalive->how != KC_KEEPALIVE_OPEN) {
+		seconds(watch, client->name, "hangup-at", keepalive->closed_ms, unlimited);
 		seconds(watch, client->name, "hangup-after", keepalive->idle_ms, hangup);
 		seconds(watch, client->name, "hangup-late", keepalive->closed_late_ms, unlimited);
 		property(watch, client->name, "end", kc_keepalive_close_name(keepalive->how));

@@ -1,7 +1,5 @@
 #include "commands.h"
 
-#include <errno.h>
-
 #include "reporting.h"
 #include "reports/recording.h"
 
@@ -24,25 +22,61 @@ static enum kc_exit judge(const struct kc_recording *recording)
 	return passed ? KC_EXIT_PASSED : KC_EXIT_NOT_RUN;
 }
 
-static int tell_all(const struct kc_recording *recording, const struct kc_options *options,
-		    struct kc_error *err)
-{
-	KC_CLEANUP(kc_reporting_close) struct kc_reporting reporting = { 0 };
-	int status = kc_reporting_open(&reporting, options, kc_recording_now_ms, err);
+/* What reports say until the events have been read: those of an earlier call must not stand for this one. */
+static const struct kc_report_suite opening_suite = { .name = "report", .reproduce = "" };
+static const struct kc_report_case opening_case = { .classname = "report.run",
+						    .name = "opening",
+						    .what = "the events can be read",
+						    .file = "harness/cmd_report.c" };
+static const struct kc_report_run opening = { .version = KC_VERSION,
+					      .hostname = "",
+					      .suites = &opening_suite,
+					      .suite_count = 1,
+					      .cases = &opening_case,
+					      .case_count = 1 };
 
-	for (size_t i = 0; status == 0 && i < reporting.count; i++)
-		status = kc_recording_tell(recording, reporting.reports[i], err);
+/* The console is not among them: an error is printed. */
+static int tell_opening(struct kc_reporting *reporting, struct kc_error *err)
+{
+	int status = 0;
+
+	for (size_t i = 1; status == 0 && i < reporting->count; i++)
+		status = kc_report_begin(reporting->reports[i], &opening, err);
 	return status;
+}
+
+static void tell_failure(struct kc_reporting *reporting, const struct kc_error *cause)
+{
+	KC_CLEANUP(kc_result_release) struct kc_result result;
+
+	kc_result_init(&result);
+	kc_result_broken_by(&result, cause);
+	for (size_t i = 1; i < reporting->count; i++) {
+		struct kc_error ignored; /* there is a failure to report already */
+
+		kc_report_case_done(reporting->reports[i], &opening_case, &result);
+		if (kc_report_end(reporting->reports[i], false, &ignored) < 0)
+			continue;
+	}
 }
 
 int kc_command_report(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
 {
+	KC_CLEANUP(kc_reporting_close) struct kc_reporting reporting = { 0 };
 	KC_CLEANUP_RECORDING struct kc_recording recording = { 0 };
-	int status = kc_recording_read(options->operand, &recording, err);
+	int status = kc_reporting_open(&reporting, options, kc_recording_now_ms, err);
 
 	if (status == 0)
-		status = tell_all(&recording, options, err);
+		status = tell_opening(&reporting, err);
+	if (status < 0)
+		return status;
+	status = kc_recording_read(options->operand, &recording, err);
+	if (status < 0)
+		tell_failure(&reporting, err);
+	for (size_t i = 0; status == 0 && i < reporting.count; i++)
+		status = kc_recording_tell(&recording, reporting.reports[i], err);
 	if (status == 0)
 		*ret_exit = judge(&recording);
+	kc_reporting_close(&reporting); /* before what it borrows from */
 	return status;
 }

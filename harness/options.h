@@ -52,9 +52,11 @@ struct kc_options {
 	bool offline;
 	bool require_real;
 	const char *junit;    /* NULL: none */
+	int junit_profile;    /* 1: strict */
 	const char *json;     /* NULL: none */
 	const char *events;   /* NULL: none */
 	const char *markdown; /* NULL: none */
+	const char *html;     /* NULL: none */
 	int github;	      /* enum kc_when */
 	bool list;
 	const char **patterns; /* -k, in the order given */

@@ -11,6 +11,7 @@
 
 const char *const kc_arch_choices[] = { "native", "x86_64", "aarch64", NULL };
 static const char *const time_choices[] = { "virtual", "real", "both", NULL };
+static const char *const profile_choices[] = { "default", "strict", NULL };
 static const char *const when_choices[] = { "auto", "always", "never", NULL };
 
 const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
@@ -106,6 +107,22 @@ const struct kc_option_row kc_option_rows[] = {
 	  .commands = RUN | REPORT,
 	  FIELD(junit),
 	  .help = "write a JUnit report to FILE" },
+	{ .name = "junit-profile",
+	  .argument = "PROFILE",
+	  .type = KC_OPTION_CHOICE,
+	  .commands = RUN | REPORT,
+	  FIELD(junit_profile),
+	  .choices = profile_choices,
+	  .help = "what the JUnit report may have: default (what GitHub's and GitLab's readers know, file, "
+		  "line and "
+		  "properties of a case among it) or strict (what the schema of Jenkins' xUnit plugin "
+		  "allows)" },
+	{ .name = "html",
+	  .argument = "FILE",
+	  .type = KC_OPTION_STRING,
+	  .commands = RUN | REPORT,
+	  FIELD(html),
+	  .help = "write a report for a browser to FILE, which needs no other file and no network" },
 	{ .name = "markdown",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,

@@ -10,6 +10,7 @@
 #include "reports/console.h"
 #include "reports/events.h"
 #include "reports/github.h"
+#include "reports/html.h"
 #include "reports/json.h"
 #include "reports/junit.h"
 #include "reports/markdown.h"
@@ -61,7 +62,7 @@ static int open_events(const struct kc_options *options, int64_t (*now_ms)(void)
 static int open_junit(const struct kc_options *options, int64_t (*now_ms)(void),
 		      struct kc_report **ret_report, struct kc_error *err)
 {
-	const struct kc_junit_options junit = { .path = options->junit };
+	const struct kc_junit_options junit = { .path = options->junit, .is_strict = options->junit_profile };
 
 	(void)now_ms;
 	return options->junit ? kc_junit_open(&junit, ret_report, err) : 0;
@@ -74,6 +75,15 @@ static int open_json(const struct kc_options *options, int64_t (*now_ms)(void), 
 
 	(void)now_ms;
 	return options->json ? kc_json_open(&json, ret_report, err) : 0;
+}
+
+static int open_html(const struct kc_options *options, int64_t (*now_ms)(void), struct kc_report **ret_report,
+		     struct kc_error *err)
+{
+	const struct kc_html_options html = { .path = options->html };
+
+	(void)now_ms;
+	return options->html ? kc_html_open(&html, ret_report, err) : 0;
 }
 
 static int open_markdown(const struct kc_options *options, int64_t (*now_ms)(void),
@@ -114,9 +124,9 @@ static int open_github(const struct kc_options *options, int64_t (*now_ms)(void)
 
 /* Each leaves *ret_report NULL where it is not asked for. */
 static int (*const openers[])(const struct kc_options *options, int64_t (*now_ms)(void),
-			      struct kc_report **ret_report,
-			      struct kc_error *err) = { open_console,  open_events,  open_junit, open_json,
-							open_markdown, open_summary, open_github };
+			      struct kc_report **ret_report, struct kc_error *err) = {
+	open_console, open_events, open_junit, open_json, open_html, open_markdown, open_summary, open_github
+};
 _Static_assert(KC_ARRAY_LENGTH(openers) <= KC_REPORTING_MOST, "more kinds of reports than there is room for");
 
 int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,

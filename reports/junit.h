@@ -20,6 +20,8 @@
 #include "reports/report.h"
 
 struct kc_junit_options {
+	bool is_strict; /* only what the schema of Jenkins' xUnit plugin (junit-10.xsd) allows: no file, line and properties of
+			     a case, no count of what all suites skipped */
 	const char *path; /* refused if it is there and not a regular file */
 };
 

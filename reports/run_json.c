@@ -161,28 +161,28 @@ static int read_member(const cJSON *json, const char *key, struct kc_read_run *r
 	return status;
 }
 
-static int read_facts(const cJSON *list, size_t number, struct kc_read_run *read, struct kc_error *err)
+static int read_fact(const cJSON *pair, struct kc_read_run *read, struct kc_error *err)
 {
-	struct kc_report_suite *suite = &read->suites[number];
-	struct kc_property *facts = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*facts));
+	struct kc_property *fact = &read->facts[read->fact_count++];
+	int status = cJSON_GetArraySize(pair) == 2
+			     ? 0
+			     : kc_error_set(err, EBADMSG, "report: a fact is not a name and a value");
+
+	if (status == 0)
+		status = read_text(cJSON_GetArrayItem(pair, 0), read, &fact->name, err);
+	return status < 0 ? status : read_text(cJSON_GetArrayItem(pair, 1), read, &fact->value, err);
+}
+
+static int read_facts(const cJSON *list, struct kc_report_suite *suite, struct kc_read_run *read,
+		      struct kc_error *err)
+{
 	const cJSON *pair;
 
-	if (!facts)
-		return kc_error_errno(err, ENOMEM, "read a report");
-	read->facts[number] = facts;
-	suite->facts = facts;
+	suite->facts = &read->facts[read->fact_count];
 	cJSON_ArrayForEach(pair, list)
 	{
-		int status = cJSON_GetArraySize(pair) == 2
-				     ? 0
-				     : kc_error_set(err, EBADMSG, "report: a fact is not a name and a value");
+		int status = read_fact(pair, read, err);
 
-		if (status == 0)
-			status = read_text(cJSON_GetArrayItem(pair, 0), read, &facts[suite->fact_count].name,
-					   err);
-		if (status == 0)
-			status = read_text(cJSON_GetArrayItem(pair, 1), read, &facts[suite->fact_count].value,
-					   err);
 		if (status < 0)
 			return status;
 		suite->fact_count++;
@@ -193,8 +193,7 @@ static int read_facts(const cJSON *list, size_t number, struct kc_read_run *read
 static int read_suite(const cJSON *json, struct kc_read_run *read, struct kc_error *err)
 {
 	static const char *const known[] = { "name", "reproduce", "facts", NULL };
-	size_t number = read->run.suite_count++;
-	struct kc_report_suite *suite = &read->suites[number];
+	struct kc_report_suite *suite = &read->suites[read->run.suite_count++];
 	const cJSON *facts = NULL;
 	int status = kc_json_refuse_unknown(json, known, "suite", err);
 
@@ -204,7 +203,7 @@ static int read_suite(const cJSON *json, struct kc_read_run *read, struct kc_err
 		status = read_member(json, "reproduce", read, &suite->reproduce, err);
 	if (status == 0)
 		status = kc_json_get_array(json, "facts", "suite", &facts, err);
-	return status < 0 ? status : read_facts(facts, number, read, err);
+	return status < 0 ? status : read_facts(facts, suite, read, err);
 }
 
 static int read_case_numbers(const cJSON *json, struct kc_report_case *testcase, size_t suite_count,
@@ -238,38 +237,40 @@ static int read_case(const cJSON *json, struct kc_read_run *read, struct kc_erro
 	return status < 0 ? status : read_case_numbers(json, testcase, read->run.suite_count, err);
 }
 
-/* How many texts there may be: room for all of them is made at once. */
-static int count_texts(const cJSON *suites, const cJSON *cases, size_t *ret_count, struct kc_error *err)
+/* How many facts there are. */
+static int count_facts(const cJSON *suites, size_t *ret_count, struct kc_error *err)
 {
-	int suite_count = cJSON_GetArraySize(suites), case_count = cJSON_GetArraySize(cases);
 	const cJSON *suite;
 
-	if (suite_count < 1 || suite_count > MOST_SUITES || case_count > MOST_CASES)
-		return kc_error_set(err, EBADMSG, "report: %d suites and %d cases are too few or too many",
-				    suite_count, case_count);
-	*ret_count = 2 + (size_t)case_count * KC_ARRAY_LENGTH(case_texts);
+	*ret_count = 0;
 	cJSON_ArrayForEach(suite, suites)
 	{
 		int facts = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(suite, "facts"));
 
 		if (facts > MOST_FACTS)
 			return kc_error_set(err, EBADMSG, "report: a suite has too many facts");
-		*ret_count += 2 + 2 * (size_t)facts;
+		*ret_count += (size_t)facts;
 	}
 	return 0;
 }
 
+/* Room for everything is made at once: texts are pointed to. */
 static int make_room(const cJSON *suites, const cJSON *cases, struct kc_read_run *read, struct kc_error *err)
 {
-	size_t texts = 0;
-	int status = count_texts(suites, cases, &texts, err);
+	int suite_count = cJSON_GetArraySize(suites), case_count = cJSON_GetArraySize(cases), status;
+	size_t facts = 0, texts;
 
+	if (suite_count < 1 || suite_count > MOST_SUITES || case_count > MOST_CASES)
+		return kc_error_set(err, EBADMSG, "report: %d suites and %d cases are too few or too many",
+				    suite_count, case_count);
+	status = count_facts(suites, &facts, err);
 	if (status < 0)
 		return status;
-	read->texts = calloc(texts, sizeof(*read->texts));
-	read->suites = calloc((size_t)cJSON_GetArraySize(suites), sizeof(*read->suites));
-	read->facts = calloc((size_t)cJSON_GetArraySize(suites), sizeof(*read->facts));
-	read->cases = calloc((size_t)cJSON_GetArraySize(cases) + 1, sizeof(*read->cases));
+	texts = 2 + 2 * (size_t)suite_count + 2 * facts + (size_t)case_count * KC_ARRAY_LENGTH(case_texts);
+	read->texts = calloc(texts, sizeof(char *));
+	read->suites = calloc((size_t)suite_count, sizeof(*read->suites));
+	read->facts = calloc(facts + 1, sizeof(*read->facts));
+	read->cases = calloc((size_t)case_count + 1, sizeof(*read->cases));
 	if (!read->texts || !read->suites || !read->facts || !read->cases)
 		return kc_error_errno(err, ENOMEM, "read a report");
 	read->run.suites = read->suites;
@@ -317,8 +318,6 @@ int kc_read_run_parse(const cJSON *json, struct kc_read_run *read, struct kc_err
 
 void kc_read_run_release(struct kc_read_run *read)
 {
-	for (size_t i = 0; read->facts && i < read->run.suite_count; i++)
-		free(read->facts[i]);
 	for (size_t i = 0; i < read->text_count; i++)
 		free(read->texts[i]);
 	free(read->facts);

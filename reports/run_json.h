@@ -19,7 +19,8 @@ int kc_run_to_json(const struct kc_report_run *run, cJSON *json) __attribute__((
 struct kc_read_run {
 	struct kc_report_run run; /* borrows from the rest */
 	struct kc_report_suite *suites;
-	struct kc_property **facts; /* of each suite */
+	struct kc_property *facts; /* of all suites */
+	size_t fact_count;
 	struct kc_report_case *cases;
 	char **texts; /* all that the others point to */
 	size_t text_count;

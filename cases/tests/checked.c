@@ -231,7 +231,7 @@ double kc_checked_number(xmlNode *testcase, const char *name)
 
 	kc_checked_property(testcase, name, value, sizeof(value));
 	number = strtod(value, &end);
-	return *value && !*end ? number : -1;
+	return end > value && (!*end || *end == ' ') ? number : -1; /* "20.001 s (promised: ...)" */
 }
 
 /* --- What it runs on --- */

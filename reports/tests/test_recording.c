@@ -12,8 +12,10 @@
 
 #include "fixtures/temporary.h"
 #include "reports/events.h"
+#include "reports/html.h"
 #include "reports/json.h"
 #include "reports/junit.h"
+#include "reports/markdown.h"
 #include "sys/file.h"
 #include "tests/kc_test.h"
 
@@ -127,10 +129,14 @@ static void every_report_can_be_made_again(void)
 	const struct kc_junit_options junit[] = { { .path = place("live", live) },
 						  { .path = place("again", again) } };
 	const struct kc_json_options json[] = { { .path = live }, { .path = again } };
+	const struct kc_html_options html[] = { { .path = live }, { .path = again } };
+	const struct kc_markdown_options markdown[] = { { .path = live }, { .path = again } };
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(awkward); i++) {
 		KC_CLEANUP_REPORT struct kc_report *live_junit = NULL, *live_json = NULL;
+		KC_CLEANUP_REPORT struct kc_report *live_html = NULL, *live_markdown = NULL;
 		KC_CLEANUP_REPORT struct kc_report *new_junit = NULL, *new_json = NULL;
+		KC_CLEANUP_REPORT struct kc_report *new_html = NULL, *new_markdown = NULL;
 		struct kc_error err = { 0 };
 
 		KC_REQUIRE_OK(kc_junit_open(&junit[0], &live_junit, &err), err);
@@ -139,6 +145,12 @@ static void every_report_can_be_made_again(void)
 		KC_REQUIRE_OK(kc_json_open(&json[0], &live_json, &err), err);
 		KC_REQUIRE_OK(kc_json_open(&json[1], &new_json, &err), err);
 		check_same("json", live_json, new_json, awkward[i]);
+		KC_REQUIRE_OK(kc_html_open(&html[0], &live_html, &err), err);
+		KC_REQUIRE_OK(kc_html_open(&html[1], &new_html, &err), err);
+		check_same("html", live_html, new_html, awkward[i]);
+		KC_REQUIRE_OK(kc_markdown_open(&markdown[0], &live_markdown, &err), err);
+		KC_REQUIRE_OK(kc_markdown_open(&markdown[1], &new_markdown, &err), err);
+		check_same("markdown", live_markdown, new_markdown, awkward[i]);
 	}
 }
 
@@ -276,9 +288,30 @@ static void the_document_is_red_until_the_run_has_ended(void)
 	KC_CHECK_CONTAINS(kc_buffer_string(&text), "\"complete\":true");
 }
 
+static void the_page_is_red_until_the_run_has_ended(void)
+{
+	char path[PLACE_MAX];
+	const struct kc_html_options options = { .path = place("page", path) };
+	KC_CLEANUP_REPORT struct kc_report *report = NULL;
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(FILE_LIMIT);
+	struct kc_error err = { 0 };
+
+	KC_REQUIRE_OK(kc_html_open(&options, &report, &err), err);
+	KC_REQUIRE_OK(kc_report_begin(report, &run, &err), err);
+	KC_REQUIRE_OK(read_text(path, &text, &err), err);
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "<title>krunner-compat: not passed</title>");
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "The run is incomplete");
+	KC_REQUIRE_OK(tell(report, "<b>", true, &err), err);
+	KC_REQUIRE_OK(read_text(path, &text, &err), err);
+	KC_CHECK(!strstr(kc_buffer_string(&text), "The run is incomplete"));
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "CXXABI_1.3.9 is missing&lt;b&gt;");
+	KC_CHECK(!strstr(kc_buffer_string(&text), "<b>"));
+}
+
 KC_TEST_SUITE_WITH(recording, KC_LABEL_FAST, set_up, tear_down, KC_TEST(every_report_can_be_made_again),
 		   KC_TEST(what_a_kill_leaves_is_incomplete),
 		   KC_TEST(damaged_events_are_refused_with_their_line),
 		   KC_TEST(a_new_plan_takes_the_place_of_the_old),
 		   KC_TEST(events_never_stand_for_another_run),
-		   KC_TEST(the_document_is_red_until_the_run_has_ended));
+		   KC_TEST(the_document_is_red_until_the_run_has_ended),
+		   KC_TEST(the_page_is_red_until_the_run_has_ended));

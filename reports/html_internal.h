@@ -1,0 +1,18 @@
+/*
+ * What the page (html.c) and its pictures (html_charts.c) share.
+ */
+#ifndef KC_REPORTS_HTML_INTERNAL_H
+#define KC_REPORTS_HTML_INTERNAL_H
+
+#include "reports/ledger.h"
+#include "reports/sink.h"
+
+/* Text of any origin, for between tags and in attributes. */
+void kc_html_text(struct kc_sink *out, const char *text);
+void kc_html_identity(struct kc_sink *out, const struct kc_report_case *testcase);
+
+/* Sections; nothing where no case measured what they show. */
+void kc_html_keepalive(struct kc_sink *out, const struct kc_ledger *ledger);
+void kc_html_times(struct kc_sink *out, const struct kc_ledger *ledger);
+
+#endif
