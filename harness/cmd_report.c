@@ -2,6 +2,7 @@
 
 #include "reporting.h"
 #include "reports/recording.h"
+#include "state.h"
 
 /* What the run's own exit status was; a run that was cut short is red. */
 static enum kc_exit judge(const struct kc_recording *recording)
@@ -40,7 +41,7 @@ static int tell_opening(struct kc_reporting *reporting, struct kc_error *err)
 {
 	int status = 0;
 
-	for (size_t i = 1; status == 0 && i < reporting->count; i++)
+	for (size_t i = reporting->first_file; status == 0 && i < reporting->count; i++)
 		status = kc_report_begin(reporting->reports[i], &opening, err);
 	return status;
 }
@@ -51,7 +52,7 @@ static void tell_failure(struct kc_reporting *reporting, const struct kc_error *
 
 	kc_result_init(&result);
 	kc_result_broken_by(&result, cause);
-	for (size_t i = 1; i < reporting->count; i++) {
+	for (size_t i = reporting->first_file; i < reporting->count; i++) {
 		struct kc_error ignored; /* there is a failure to report already */
 
 		kc_report_case_done(reporting->reports[i], &opening_case, &result);
@@ -64,13 +65,16 @@ int kc_command_report(const struct kc_options *options, enum kc_exit *ret_exit, 
 {
 	KC_CLEANUP(kc_reporting_close) struct kc_reporting reporting = { 0 };
 	KC_CLEANUP_RECORDING struct kc_recording recording = { 0 };
-	int status = kc_reporting_open(&reporting, options, kc_recording_now_ms, err);
+	char last_run[PATH_MAX];
+	int status = options->operand ? 0 : kc_state_path(last_run, err);
 
+	if (status == 0)
+		status = kc_reporting_open(&reporting, options, kc_recording_now_ms, err);
 	if (status == 0)
 		status = tell_opening(&reporting, err);
 	if (status < 0)
 		return status;
-	status = kc_recording_read(options->operand, &recording, err);
+	status = kc_recording_read(options->operand ? options->operand : last_run, &recording, err);
 	if (status < 0)
 		tell_failure(&reporting, err);
 	for (size_t i = 0; status == 0 && i < reporting.count; i++)

@@ -12,11 +12,13 @@
 #include "image/reference.h"
 #include "output.h"
 #include "reporting.h"
+#include "reports/recording.h"
 #include "reports/text.h"
 #include "run/inputs.h"
 #include "run/plan.h"
 #include "run/scheduler.h"
 #include "run/scratch.h"
+#include "state.h"
 #include "sys/time.h"
 #include "waiting.h"
 
@@ -33,6 +35,7 @@ struct run {
 	struct kc_report_case *opening_cases;
 	struct kc_report_suite *opening_suites;
 	struct kc_report_run opening_run;
+	struct kc_recording last; /* of --last-failed */
 	char hostname[HOST_NAME_MAX + 1];
 	int64_t started_ms;
 	struct suite *suites; /* one for each image; reports borrow all of this until they are closed */
@@ -109,13 +112,19 @@ static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 
 static int make_plan(struct run *run, struct kc_error *err)
 {
+	const struct kc_plan_selection selection = { .patterns = run->options->patterns,
+						     .pattern_count = run->options->pattern_count,
+						     .excluded = run->options->excluded,
+						     .excluded_count = run->options->excluded_count,
+						     .failed =
+							     run->options->last_failed ? &run->last : NULL };
 	int status = 0;
 
 	for (size_t i = 0; status == 0 && i < run->inputs.image_count; i++)
 		status = add_to_plan(run, i, err);
 	if (status < 0)
 		return status;
-	return kc_plan_select(&run->plan, run->options->patterns, run->options->pattern_count, err);
+	return kc_plan_select(&run->plan, &selection, err);
 }
 
 static int print_plan(const struct run *run, struct kc_error *err)
@@ -221,6 +230,7 @@ static int run_plan(struct run *run, struct kc_error *err)
 {
 	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,
 						.scratch = run->scratch.path,
+						.fail_fast = run->options->fail_fast,
 						.context = run->contexts,
 						.reports = run->reporting.reports,
 						.report_count = run->reporting.count };
@@ -300,7 +310,7 @@ static int tell_opening(struct run *run, struct kc_error *err)
 						   .suite_count = count,
 						   .cases = run->opening_cases,
 						   .case_count = count };
-	for (size_t i = 1; status == 0 && i < run->reporting.count; i++)
+	for (size_t i = run->reporting.first_file; status == 0 && i < run->reporting.count; i++)
 		status = run->reporting.reports[i]->ops->begin(run->reporting.reports[i], &run->opening_run,
 							       err);
 	return status;
@@ -312,7 +322,7 @@ static void tell_failure(const struct run *run, const struct kc_error *err)
 
 	kc_result_init(&result);
 	kc_result_broken_by(&result, err);
-	for (size_t i = 1; i < run->reporting.count; i++) {
+	for (size_t i = run->reporting.first_file; i < run->reporting.count; i++) {
 		struct kc_report *report = run->reporting.reports[i];
 
 		for (size_t j = 0; j < run->opening_run.case_count; j++)
@@ -365,12 +375,29 @@ static void note_origin(struct run *run)
 		(void)snprintf(run->hostname, sizeof(run->hostname), "localhost");
 }
 
+/* Before this run takes its place. */
+static int read_last(struct run *run, struct kc_error *err)
+{
+	char path[PATH_MAX];
+	int status = kc_state_path(path, err);
+
+	if (status == 0)
+		status = kc_recording_read(path, &run->last, err);
+	if (status == -ENOENT) {
+		kc_error_hint(err, "no run is remembered: run without --last-failed first");
+		err->kind = KC_ERROR_SELECTION;
+	}
+	return status;
+}
+
 static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	bool told = false;
 	int status = read_operands(run, err);
 
 	note_origin(run);
+	if (status == 0 && run->options->last_failed)
+		status = read_last(run, err);
 	if (status == 0 && !run->options->list)
 		status = kc_reporting_open(&run->reporting, run->options, kc_now_ms, err);
 	if (status == 0 && !run->options->list)
@@ -413,6 +440,7 @@ static int close_run(struct run *run, struct kc_error *err)
 	kc_reporting_close(&run->reporting);
 	note_all_left_out(run);
 	kc_plan_release(&run->plan);
+	kc_recording_release(&run->last);
 	for (size_t i = 0; run->suites && i < run->inputs.image_count; i++)
 		kc_buffer_release(&run->suites[i].reproduce);
 	free(run->suites);

@@ -322,6 +322,7 @@ int kc_options_parse(struct kc_options *options, int argc, char *argv[], struct 
 void kc_options_release(struct kc_options *options)
 {
 	free(options->patterns);
+	free(options->excluded);
 	memset(options, 0, sizeof(*options));
 }
 

@@ -61,6 +61,10 @@ struct kc_options {
 	bool list;
 	const char **patterns; /* -k, in the order given */
 	size_t pattern_count;
+	const char **excluded; /* --exclude, in the order given */
+	size_t excluded_count;
+	bool last_failed;
+	bool fail_fast;
 	int64_t timeout_ms;  /* 0: each case's own */
 	int time;	     /* enum kc_time of run/context.h */
 	unsigned int repeat; /* 0: once */

@@ -28,11 +28,11 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 				     "A case is identified as "
 				     "IMAGE.GROUP.NAME, e.g. centos7.imports.zmq." },
 	[KC_COMMAND_REPORT] = { .name = "report",
-				.operand = "EVENTS",
+				.operand = "[EVENTS]",
 				.help = "make reports again from the events that a run wrote",
-				.details =
-					"Of a run that was killed they say that it is incomplete. The exit "
-					"status is that of the run; incomplete is 1." },
+				.details = "Without EVENTS, of the last run. Of a run that was killed they "
+					   "say that it is incomplete. The exit "
+					   "status is that of the run; incomplete is 1." },
 	[KC_COMMAND_LIST] = { .name = "list",
 			      .operand = "images|cases",
 			      .help = "show the images or the cases there are, one line each" },
@@ -151,6 +151,22 @@ const struct kc_option_row kc_option_rows[] = {
 	  .help = "run only the case of this identity, else all whose identity contains PATTERN, or "
 		  "matches it as a whole if it has any of * ? [; repeatable, every PATTERN has to "
 		  "select something" },
+	{ .name = "exclude",
+	  .argument = "PATTERN",
+	  .type = KC_OPTION_STRINGS,
+	  .commands = RUN,
+	  FIELD(excluded),
+	  .help = "leave out the cases that PATTERN selects, as with -k; repeatable" },
+	{ .name = "last-failed",
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(last_failed),
+	  .help = "run only the cases that did not pass in the last run" },
+	{ .name = "fail-fast",
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(fail_fast),
+	  .help = "start no more cases after the first that fails or is broken" },
 	{ .name = "timeout",
 	  .argument = "SECONDS",
 	  .type = KC_OPTION_SECONDS,

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "output.h"
 #include "reports/console.h"
 #include "reports/events.h"
 #include "reports/github.h"
@@ -14,6 +15,7 @@
 #include "reports/json.h"
 #include "reports/junit.h"
 #include "reports/markdown.h"
+#include "state.h"
 
 static bool is_set(const char *variable)
 {
@@ -124,17 +126,44 @@ static int open_github(const struct kc_options *options, int64_t (*now_ms)(void)
 
 /* Each leaves *ret_report NULL where it is not asked for. */
 static int (*const openers[])(const struct kc_options *options, int64_t (*now_ms)(void),
-			      struct kc_report **ret_report, struct kc_error *err) = {
-	open_console, open_events, open_junit, open_json, open_html, open_markdown, open_summary, open_github
-};
-_Static_assert(KC_ARRAY_LENGTH(openers) <= KC_REPORTING_MOST, "more kinds of reports than there is room for");
+			      struct kc_report **ret_report,
+			      struct kc_error *err) = { open_events,   open_junit,   open_json,	 open_html,
+							open_markdown, open_summary, open_github };
+_Static_assert(KC_ARRAY_LENGTH(openers) + 2 <= KC_REPORTING_MOST,
+	       "more kinds of reports than there is room for");
+
+/* A run that cannot be remembered is run all the same. */
+static int open_memory(struct kc_reporting *reporting, int64_t (*now_ms)(void), struct kc_error *err)
+{
+	const struct kc_events_options events = { .path = reporting->state_path,
+						  .now_ms = now_ms,
+						  .is_optional = true };
+	struct kc_error cause = { 0 };
+
+	if (kc_state_prepare(reporting->state_path, &cause) < 0) {
+		kc_output_note("not remembered", cause.text);
+		return 0;
+	}
+	return kc_events_open(&events, &reporting->reports[reporting->count++], err);
+}
 
 int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,
 		      int64_t (*now_ms)(void), struct kc_error *err)
 {
+	int status = open_console(options, now_ms, &reporting->reports[0], err);
+
+	if (status < 0)
+		return status;
+	reporting->count = 1;
+	if (options->command == KC_COMMAND_RUN)
+		status = open_memory(reporting, now_ms, err);
+	if (status < 0)
+		return status;
+	reporting->first_file = reporting->count;
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(openers); i++) {
 		struct kc_report *report = NULL;
-		int status = openers[i](options, now_ms, &report, err);
+
+		status = openers[i](options, now_ms, &report, err);
 
 		if (status < 0)
 			return status;

@@ -6,14 +6,18 @@
 #ifndef KC_REPORTING_H
 #define KC_REPORTING_H
 
+#include <limits.h>
+
 #include "options.h"
 #include "reports/report.h"
 
-#define KC_REPORTING_MOST 8
+#define KC_REPORTING_MOST 12
 
 struct kc_reporting {
-	struct kc_report *reports[KC_REPORTING_MOST]; /* the first is the console */
+	struct kc_report *reports[KC_REPORTING_MOST]; /* the console, the memory of the last run, files */
 	size_t count;
+	size_t first_file; /* those before it are told nothing until the cases are known */
+	char state_path[PATH_MAX];
 };
 
 /* True if lines of stderr may be rewritten, with somebody before it. */

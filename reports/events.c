@@ -86,24 +86,31 @@ static int open_file(struct events *events, struct kc_error *err)
 	return events->fd < 0 ? kc_error_errno(err, errno, "write `%s`", path) : 0;
 }
 
+/* What the run is to know of a failure. */
+static int judge(const struct events *events, struct kc_error *err)
+{
+	if (events->options.is_optional || !events->failure.code)
+		return 0;
+	if (err)
+		*err = events->failure;
+	return events->failure.code;
+}
+
 static int events_begin(struct kc_report *report, const struct kc_report_run *run, struct kc_error *err)
 {
 	struct events *events = (struct events *)report;
 	cJSON *record;
-	int status = events->fd < 0 ? open_file(events, err) : 0;
 
-	if (status < 0)
-		return status;
 	events->run = run;
 	events->begun_ms = events->options.now_ms();
+	if (events->fd < 0 && open_file(events, &events->failure) < 0)
+		return judge(events, err);
 	record = new_record(events, "plan");
 	if (record && (!cJSON_AddNumberToObject(record, "version", KC_EVENTS_VERSION) ||
 		       kc_run_to_json(run, record) < 0))
 		(void)note_failure(events, ENOMEM);
 	tell(events, record);
-	if (events->failure.code)
-		*err = events->failure;
-	return events->failure.code;
+	return judge(events, err);
 }
 
 static void events_case_started(struct kc_report *report, const struct kc_report_case *testcase)
@@ -167,9 +174,7 @@ static int events_end(struct kc_report *report, bool complete, struct kc_error *
 		       !cJSON_AddNumberToObject(record, "at_ms", (double)at_ms)))
 		(void)note_failure(events, ENOMEM);
 	tell(events, record);
-	if (events->failure.code && err)
-		*err = events->failure;
-	return events->failure.code;
+	return judge(events, err);
 }
 
 static void events_close(struct kc_report *report)

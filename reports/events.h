@@ -16,6 +16,7 @@
 struct kc_events_options {
 	const char *path;	 /* replaced; refused if it is there and not a regular file */
 	int64_t (*now_ms)(void); /* the clock; NULL for kc_now_ms */
+	bool is_optional;	 /* for convenience: what cannot be written is no error of the run */
 };
 
 /* Borrows what `options` points to until kc_report_close. What cannot be written is told by kc_report_end, and nothing is

@@ -324,18 +324,82 @@ static void drop_unwanted(struct kc_plan *plan, const bool *wanted)
 	plan->count = kept;
 }
 
-int kc_plan_select(struct kc_plan *plan, const char *const *patterns, size_t count, struct kc_error *err)
+static int nothing_left(const struct kc_plan_selection *selection, struct kc_error *err)
+{
+	int status = nothing_selected(err, NULL);
+
+	if (selection->failed)
+		kc_error_hint(err, "in the last run none of these cases failed or was broken");
+	return status;
+}
+
+static int mark_all(const struct kc_plan *plan, const char *const *patterns, size_t count, bool *marks,
+		    struct kc_error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!mark_selected(plan, patterns[i], marks))
+			return nothing_selected(err, patterns[i]);
+	return 0;
+}
+
+/* Whether it is known to have passed, or to have been skipped; what never reported is not. */
+static bool is_fine(const struct kc_recording *recording, const struct kc_report_case *testcase)
+{
+	const struct kc_report_run *run = &recording->plan.run;
+
+	for (size_t i = 0; i < recording->count; i++) {
+		const struct kc_recorded *record = &recording->records[i];
+		const struct kc_report_case *told = &run->cases[record->number];
+
+		if (record->kind == KC_RECORDED_DONE && strcmp(told->name, testcase->name) == 0 &&
+		    strcmp(told->classname, testcase->classname) == 0)
+			return record->result.verdict == KC_PASS || record->result.verdict == KC_SKIP;
+	}
+	return false;
+}
+
+static bool has_case(const struct kc_recording *recording, const struct kc_report_case *testcase)
+{
+	for (size_t i = 0; i < recording->plan.run.case_count; i++)
+		if (strcmp(recording->plan.run.cases[i].name, testcase->name) == 0 &&
+		    strcmp(recording->plan.run.cases[i].classname, testcase->classname) == 0)
+			return true;
+	return false;
+}
+
+/* Takes from `wanted` what did not fail in the recording, and counts the rest. */
+static size_t count_wanted(const struct kc_plan *plan, const struct kc_recording *failed, bool *wanted)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		if (failed && (!has_case(failed, &plan->cases[i]) || is_fine(failed, &plan->cases[i])))
+			wanted[i] = false;
+		count += wanted[i];
+	}
+	return count;
+}
+
+int kc_plan_select(struct kc_plan *plan, const struct kc_plan_selection *selection, struct kc_error *err)
 {
 	KC_CLEANUP_FREE bool *wanted = calloc(plan->count + 1, sizeof(*wanted));
+	KC_CLEANUP_FREE bool *excluded = calloc(plan->count + 1, sizeof(*excluded));
+	size_t left;
+	int status;
 
-	if (!wanted)
+	if (!wanted || !excluded)
 		return kc_error_errno(err, ENOMEM, "select cases");
-	for (size_t p = 0; p < count; p++)
-		if (!mark_selected(plan, patterns[p], wanted))
-			return nothing_selected(err, patterns[p]);
-	if (plan->count == 0)
-		return nothing_selected(err, NULL);
-	if (count) {
+	status = mark_all(plan, selection->patterns, selection->pattern_count, wanted, err);
+	if (status == 0)
+		status = mark_all(plan, selection->excluded, selection->excluded_count, excluded, err);
+	if (status < 0)
+		return status;
+	for (size_t i = 0; i < plan->count; i++)
+		wanted[i] = (wanted[i] || !selection->pattern_count) && !excluded[i];
+	left = count_wanted(plan, selection->failed, wanted);
+	if (left == 0)
+		return nothing_left(selection, err);
+	if (left < plan->count) {
 		drop_unwanted(plan, wanted);
 		sort(plan);
 	}

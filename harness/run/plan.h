@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "reports/report.h"
+#include "reports/recording.h"
 #include "run/case.h"
 
 /* The entries of one kind of list. Names from policy or volume: letters, digits, "_", "-" and ".". */
@@ -71,13 +72,22 @@ int kc_plan_make(struct kc_plan *plan, const struct kc_plan_request *request, st
 int kc_plan_add(struct kc_plan *plan, const struct kc_plan_request *request, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
+/* Which cases are kept: those that one of `patterns` selects (all, without any), without those that one of `excluded` does. */
+struct kc_plan_selection {
+	const char *const *patterns;
+	size_t pattern_count;
+	const char *const *excluded;
+	size_t excluded_count;
+	const struct kc_recording
+		*failed; /* of these alone those that did not pass in it; NULL: no matter what did */
+};
+
 /*
- * Keeps the cases that one of the patterns selects. A pattern that is the identity of a case selects that
- * case alone; any other one the cases whose identity contains it, or, with any of * ? [ in it, those whose
- * whole identity it matches as fnmatch(3) does. A pattern that selects nothing is an error of kind
- * KC_ERROR_SELECTION (-ENOENT), and so is a plan without cases; the plan is unchanged then.
+ * A pattern that is the identity of a case selects that case alone; any other one the cases whose identity contains it, or, with
+ * any of * ? [ in it, those whose whole identity it matches as fnmatch(3) does. A pattern that selects nothing is an error of kind
+ * KC_ERROR_SELECTION (-ENOENT), and so is that no case is left; the plan is unchanged then.
  */
-int kc_plan_select(struct kc_plan *plan, const char *const *patterns, size_t count, struct kc_error *err)
+int kc_plan_select(struct kc_plan *plan, const struct kc_plan_selection *selection, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
 void kc_plan_release(struct kc_plan *plan);

@@ -246,8 +246,36 @@ static void start_lane(struct session *session, struct lane *lane)
 	}
 }
 
+/* With --fail-fast, once something did not pass. */
+static bool is_over(const struct session *session)
+{
+	return session->scheduler->fail_fast &&
+	       (session->tally.counts[KC_FAIL] || session->tally.counts[KC_BROKEN]);
+}
+
+/* Every planned case reports, those that are not run as well. */
+static void leave_out_rest(struct session *session)
+{
+	for (int i = 0; i < LANES; i++)
+		while (has_next(session, &session->lanes[i])) {
+			struct lane *lane = &session->lanes[i];
+			size_t index = session->plan->order[lane->next++];
+			struct kc_result result;
+
+			seek(session, lane);
+			kc_result_init(&result);
+			kc_result_broken(
+				&result,
+				"not run: a case before it did not pass, and --fail-fast ends the run then");
+			record(session, index, &result);
+			kc_result_release(&result);
+		}
+}
+
 static void start_cases(struct session *session)
 {
+	if (is_over(session))
+		leave_out_rest(session);
 	choose_phase(session);
 	start_lane(session, &session->lanes[WAITING]);
 	start_lane(session, &session->lanes[WORKING]);

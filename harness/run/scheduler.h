@@ -17,6 +17,7 @@
 #ifndef KC_RUN_SCHEDULER_H
 #define KC_RUN_SCHEDULER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,7 @@ struct kc_scheduler {
 	const struct kc_case_context
 		*context; /* the templates, by the number of the cases' suite; their per-case fields are
 						* ignored, and `keep` and `must_run` are the first one's */
+	bool fail_fast; /* after the first FAIL or BROKEN start no more: what did not run is BROKEN, and says why */
 	struct kc_report *const *reports;
 	size_t report_count;
 };

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fixtures/temporary.h"
+
 static struct kc_test_suite *suites;
 
 static struct {
@@ -146,6 +148,8 @@ static int list(void)
 int main(int argc, char *argv[])
 {
 	const char *must_run = getenv("KC_MUST_RUN");
+	KC_CLEANUP_TEMPORARY struct kc_temporary state = { "" };
+	struct kc_error err = { 0 };
 
 	if (argc == 2 && strcmp(argv[1], "--list") == 0)
 		return list();
@@ -153,7 +157,9 @@ int main(int argc, char *argv[])
 	/* No test pulls from a public registry: what is tested must not depend on whether it can be reached. Nothing listens on
 	 * the port of the discard service. */
 	(void)setenv("KRUNNER_COMPAT_MIRRORS", "docker.io=http://127.0.0.1:9 quay.io=http://127.0.0.1:9", 0);
-	if (CU_initialize_registry() != CUE_SUCCESS)
+	/* What is run here is not what the user ran last. */
+	if (kc_temporary_make(&state, &err) < 0 || setenv("XDG_STATE_HOME", state.path, 1) < 0 ||
+	    CU_initialize_registry() != CUE_SUCCESS)
 		return 3;
 	for (const struct kc_test_suite *suite = suites; suite; suite = suite->next) {
 		if (!is_wanted(suite, argc - 1, argv + 1))

@@ -173,7 +173,10 @@ static void selects_by_substring_or_glob(void)
 		int status;
 
 		KC_REQUIRE_OK(make(&plan, &err), err);
-		status = kc_plan_select(&plan, rows[i].patterns, rows[i].count, &err);
+		status = kc_plan_select(&plan,
+					&(struct kc_plan_selection){ .patterns = rows[i].patterns,
+								     .pattern_count = rows[i].count },
+					&err);
 		if (rows[i].refused) {
 			KC_CHECK_INT(status, -ENOENT);
 			KC_CHECK_INT(err.kind, KC_ERROR_SELECTION);
@@ -187,6 +190,77 @@ static void selects_by_substring_or_glob(void)
 	}
 }
 
+static void what_is_excluded_is_left_out(void)
+{
+	static const struct {
+		const char *patterns[2], *excluded[2];
+		size_t pattern_count, excluded_count, selected;
+		const char *refused; /* part of the error */
+	} rows[] = {
+		{ { NULL }, { "zmq" }, 0, 1, 6, NULL },
+		{ { "imports." }, { "zmq" }, 1, 1, 3, NULL },
+		{ { "zmq" }, { "tls" }, 1, 1, 1, NULL }, /* what was not selected may be excluded */
+		{ { NULL }, { "centos7.imports.tls" }, 0, 1, 6, NULL },
+		{ { NULL }, { "zmpq" }, 0, 1, 0, "no case matches `zmpq`" },
+		{ { "zmq" }, { "zmq" }, 1, 1, 0, "there is no case to run" },
+		{ { NULL }, { "centos7" }, 0, 1, 0, "there is no case to run" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		const struct kc_plan_selection selection = { .patterns = rows[i].patterns,
+							     .pattern_count = rows[i].pattern_count,
+							     .excluded = rows[i].excluded,
+							     .excluded_count = rows[i].excluded_count };
+		KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+		struct kc_error err = { 0 };
+		int status;
+
+		KC_REQUIRE_OK(make(&plan, &err), err);
+		status = kc_plan_select(&plan, &selection, &err);
+		KC_CHECK_INT(status, rows[i].refused ? -ENOENT : 0);
+		KC_CHECK_CONTAINS(err.text, rows[i].refused ? rows[i].refused : "");
+		KC_CHECK_MESSAGE(plan.count == (rows[i].refused ? 7 : rows[i].selected), "row %zu: %zu left",
+				 i, plan.count);
+	}
+}
+
+static void of_the_last_run_only_what_did_not_pass(void)
+{
+	static const struct kc_report_case told[] = { { .classname = "centos7.imports", .name = "zmq" },
+						      { .classname = "centos7.imports", .name = "tls" },
+						      { .classname = "gone.imports", .name = "zmq" } };
+	static struct kc_recorded records[] = {
+		{ .kind = KC_RECORDED_STARTED, .number = 0 },
+		{ .kind = KC_RECORDED_DONE, .number = 0, .result = { .verdict = KC_FAIL } },
+		{ .kind = KC_RECORDED_DONE, .number = 1, .result = { .verdict = KC_PASS } },
+		{ .kind = KC_RECORDED_DONE, .number = 2, .result = { .verdict = KC_FAIL } },
+	};
+	static const struct {
+		const char *name;
+		size_t records; /* of these, from the first on */
+		size_t told;
+		size_t selected;
+	} rows[] = {
+		{ "one failed", 4, 3, 1 },
+		{ "one never reported", 2, 2, 2 },
+		{ "nothing of this plan", 0, 0, 0 },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct kc_recording last = { .plan.run = { .cases = told, .case_count = rows[i].told },
+					     .records = records,
+					     .count = rows[i].records };
+		const struct kc_plan_selection selection = { .failed = &last };
+		KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+		struct kc_error err = { 0 };
+
+		KC_REQUIRE_OK(make(&plan, &err), err);
+		KC_CHECK_INT(kc_plan_select(&plan, &selection, &err), rows[i].selected ? 0 : -ENOENT);
+		KC_CHECK_MESSAGE(plan.count == (rows[i].selected ? rows[i].selected : 7), "%s: %zu",
+				 rows[i].name, plan.count);
+	}
+}
+
 static void a_selection_keeps_both_orders(void)
 {
 	static const char *const patterns[] = { "layout" };
@@ -194,7 +268,10 @@ static void a_selection_keeps_both_orders(void)
 	struct kc_error err;
 
 	KC_REQUIRE_OK(make(&plan, &err), err);
-	KC_REQUIRE_OK(kc_plan_select(&plan, patterns, 1, &err), err);
+	KC_REQUIRE_OK(kc_plan_select(&plan,
+				     &(struct kc_plan_selection){ .patterns = patterns, .pattern_count = 1 },
+				     &err),
+		      err);
 	KC_REQUIRE(plan.count == 3);
 	KC_CHECK_STRING(plan.cases[0].name, "ttyd-is-static");
 	KC_CHECK_STRING(plan.cases[plan.order[0]].name, "keepalive");
@@ -210,7 +287,7 @@ static void a_plan_without_cases_is_a_selection_of_nothing(void)
 	struct kc_error err = { 0 };
 
 	KC_REQUIRE_OK(kc_plan_make(&plan, &empty, &err), err);
-	KC_CHECK_INT(kc_plan_select(&plan, NULL, 0, &err), -ENOENT);
+	KC_CHECK_INT(kc_plan_select(&plan, &(struct kc_plan_selection){ 0 }, &err), -ENOENT);
 	KC_CHECK_INT(err.kind, KC_ERROR_SELECTION);
 }
 
@@ -267,6 +344,7 @@ KC_TEST_SUITE(plan, KC_LABEL_FAST, KC_TEST(names_cases_by_image_group_and_row_or
 	      KC_TEST(leaves_out_what_this_run_cannot_or_need_not),
 	      KC_TEST(starts_the_longest_first_and_the_last_phase_last),
 	      KC_TEST(a_given_timeout_replaces_every_limit), KC_TEST(emulated_programs_have_more_time),
-	      KC_TEST(selects_by_substring_or_glob), KC_TEST(a_selection_keeps_both_orders),
+	      KC_TEST(selects_by_substring_or_glob), KC_TEST(what_is_excluded_is_left_out),
+	      KC_TEST(of_the_last_run_only_what_did_not_pass), KC_TEST(a_selection_keeps_both_orders),
 	      KC_TEST(a_plan_without_cases_is_a_selection_of_nothing),
 	      KC_TEST(refuses_rows_that_could_be_lost));

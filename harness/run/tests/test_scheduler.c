@@ -482,6 +482,39 @@ static void a_skip_is_broken_where_it_must_run(void)
 	KC_CHECK_CONTAINS(recorder.message, "no such thing here");
 }
 
+static void after_a_failure_nothing_more_is_started_if_asked_for(void)
+{
+	static const struct kc_case rows[] = {
+		{ KC_CASE("a"), .what = "x", .run = passes, .timeout_ms = 60000 },
+		{ KC_CASE("b"), .what = "x", .run = skips, .timeout_ms = 60000 },
+		{ KC_CASE("c"), .what = "x", .run = fails, .timeout_ms = 60000 },
+		{ KC_CASE("d"), .what = "x", .run = passes, .timeout_ms = 60000 },
+		{ KC_CASE("e"), .what = "x", .run = passes, .timeout_ms = 60000, .waits = true },
+	};
+	static const struct {
+		bool fail_fast;
+		size_t counts[KC_SKIP + 1];
+	} table[] = {
+		/* The last one waits: its lane starts at once, beside the first. */
+		{ true, { [KC_PASS] = 2, [KC_FAIL] = 1, [KC_SKIP] = 1, [KC_BROKEN] = 1 } },
+		{ false, { [KC_PASS] = 3, [KC_FAIL] = 1, [KC_SKIP] = 1 } },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(table); i++) {
+		const struct kc_scheduler scheduler = { .jobs = 1, .fail_fast = table[i].fail_fast };
+		struct recorder recorder = { 0 };
+		struct kc_tally tally;
+		struct kc_error err = { 0 };
+
+		KC_CHECK_OK(run_rows(rows, KC_ARRAY_LENGTH(rows), scheduler, &recorder, &tally, &err), err);
+		KC_CHECK_INT(recorder.done, KC_ARRAY_LENGTH(rows));
+		KC_CHECK_INT(recorder.started, KC_ARRAY_LENGTH(rows) - table[i].counts[KC_BROKEN]);
+		KC_CHECK(memcmp(tally.counts, table[i].counts, sizeof(tally.counts)) == 0);
+		if (table[i].fail_fast)
+			KC_CHECK_CONTAINS(recorder.message, "--fail-fast");
+	}
+}
+
 static void a_case_gets_its_item_and_limit(void)
 {
 	static const struct kc_case row = { KC_CASE("a"), .what = "x", .run = tells_its_item,
@@ -600,7 +633,9 @@ static void children_that_a_case_leaves_are_gone_when_the_run_is(void)
 
 KC_TEST_SUITE(scheduler, KC_LABEL_FAST, KC_TEST(every_way_to_end_has_its_verdict),
 	      KC_TEST(every_planned_case_is_reported_once), KC_TEST(a_case_that_is_repeated_is_reported_once),
-	      KC_TEST(a_skip_is_broken_where_it_must_run), KC_TEST(a_case_gets_its_item_and_limit),
+	      KC_TEST(a_skip_is_broken_where_it_must_run),
+	      KC_TEST(after_a_failure_nothing_more_is_started_if_asked_for),
+	      KC_TEST(a_case_gets_its_item_and_limit),
 	      KC_TEST(a_case_has_a_directory_that_is_gone_afterwards_or_kept),
 	      KC_TEST(nothing_runs_if_a_report_cannot_begin),
 	      KC_TEST(an_interruption_ends_the_run_and_leaves_no_process),
