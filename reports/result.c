@@ -46,6 +46,9 @@ void kc_result_release(struct kc_result *result)
 		free(result->measurements[i].unit);
 	}
 	free(result->measurements);
+	for (size_t i = 0; i < result->attempt_count; i++)
+		free(result->attempts[i].message);
+	free(result->attempts);
 	kc_result_init(result);
 }
 
@@ -316,6 +319,36 @@ void kc_measurement_text(const struct kc_measurement *measurement, char *ret_tex
 		(void)snprintf(ret_text, size, "%s%s%s%s", value, space, unit, limits);
 }
 
+void kc_result_append_attempt(struct kc_result *result, enum kc_verdict verdict, const char *message,
+			      int64_t duration_ms)
+{
+	struct kc_attempt *table;
+	char *copy;
+
+	if (result->attempt_count == KC_RESULT_ATTEMPT_LIMIT) {
+		kc_result_broken(result, "more than %d attempts were recorded", KC_RESULT_ATTEMPT_LIMIT);
+		return;
+	}
+	copy = strndup(message, KC_RESULT_LINE_LIMIT);
+	table = copy ? realloc(result->attempts, (result->attempt_count + 1) * sizeof(*table)) : NULL;
+	if (!table) {
+		free(copy);
+		set_out_of_memory(result);
+		return;
+	}
+	result->attempts = table;
+	table[result->attempt_count++] =
+		(struct kc_attempt){ .verdict = verdict, .message = copy, .duration_ms = duration_ms };
+}
+
+void kc_result_add_attempt(struct kc_result *result, const struct kc_result *earlier)
+{
+	for (size_t i = 0; i < earlier->attempt_count; i++)
+		kc_result_append_attempt(result, earlier->attempts[i].verdict, earlier->attempts[i].message,
+					 earlier->attempts[i].duration_ms);
+	kc_result_append_attempt(result, earlier->verdict, kc_result_message(earlier), earlier->duration_ms);
+}
+
 void kc_result_copy(struct kc_result *result, const struct kc_result *from)
 {
 	result->verdict = from->verdict;
@@ -330,6 +363,9 @@ void kc_result_copy(struct kc_result *result, const struct kc_result *from)
 	for (size_t i = 0; i < from->measurement_count; i++)
 		kc_result_add_measurement(result, from->measurements[i].name, from->measurements[i].unit,
 					  &from->measurements[i]);
+	for (size_t i = 0; i < from->attempt_count; i++)
+		kc_result_append_attempt(result, from->attempts[i].verdict, from->attempts[i].message,
+					 from->attempts[i].duration_ms);
 }
 
 const char *kc_result_message(const struct kc_result *result)

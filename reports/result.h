@@ -37,6 +37,13 @@ struct kc_measurement {
 	double least, most; /* what is promised; NAN: no limit on that side */
 };
 
+/* What came of a case before it was tried again. */
+struct kc_attempt {
+	enum kc_verdict verdict; /* not PASS */
+	char *message;		 /* the cause in one line */
+	int64_t duration_ms;
+};
+
 struct kc_result {
 	enum kc_verdict verdict;
 	char *message;	/* FAIL and BROKEN: the cause in one line; SKIP: the reason; PASS: NULL or a remark */
@@ -48,7 +55,9 @@ struct kc_result {
 	size_t property_count;
 	struct kc_measurement *measurements;
 	size_t measurement_count;
-	int64_t duration_ms;
+	struct kc_attempt *attempts; /* the earlier ones, first one first. A PASS that has some is flaky */
+	size_t attempt_count;
+	int64_t duration_ms; /* of the last attempt */
 };
 
 void kc_result_init(struct kc_result *result);
@@ -78,6 +87,10 @@ void kc_result_measure(struct kc_result *result, const char *name, const char *u
  * KC_MEASUREMENT_TEXT_MAX is always enough. */
 #define KC_MEASUREMENT_TEXT_MAX 320
 void kc_measurement_text(const struct kc_measurement *measurement, char *ret_text, size_t size);
+
+/* Remembers what came of the case the time before, and of the times before that: to be called once, with a record that did not
+ * pass. A flaky PASS stays a PASS. */
+void kc_result_add_attempt(struct kc_result *result, const struct kc_result *earlier);
 
 /* Copies the record `from`, of any origin, over the fresh record `result`. */
 void kc_result_copy(struct kc_result *result, const struct kc_result *from);

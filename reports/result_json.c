@@ -96,6 +96,32 @@ static int add_measurements(cJSON *json, const struct kc_result *result)
 	return list ? 0 : -ENOMEM;
 }
 
+static int attempt_to_json(const struct kc_attempt *attempt, cJSON *json)
+{
+	if (!cJSON_AddStringToObject(json, "verdict", kc_verdict_name(attempt->verdict)) ||
+	    !cJSON_AddNumberToObject(json, "duration_ms", (double)attempt->duration_ms))
+		return -ENOMEM;
+	return kc_bytes_add(json, "message", attempt->message);
+}
+
+/* Most cases were tried once: they do not say so. */
+static int add_attempts(cJSON *json, const struct kc_result *result)
+{
+	cJSON *list = result->attempt_count ? cJSON_AddArrayToObject(json, "attempts") : NULL;
+
+	for (size_t i = 0; i < result->attempt_count; i++) {
+		cJSON *item = cJSON_CreateObject();
+
+		if (!item || !cJSON_AddItemToArray(list, item)) {
+			cJSON_Delete(item);
+			return -ENOMEM;
+		}
+		if (attempt_to_json(&result->attempts[i], item) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int kc_result_to_json(const struct kc_result *result, cJSON **ret_json, struct kc_error *err)
 {
 	KC_CLEANUP_JSON cJSON *json = cJSON_CreateObject();
@@ -114,6 +140,8 @@ int kc_result_to_json(const struct kc_result *result, cJSON **ret_json, struct k
 		status = add_properties(json, result);
 	if (status == 0)
 		status = add_measurements(json, result);
+	if (status == 0)
+		status = add_attempts(json, result);
 	if (status < 0)
 		return kc_error_errno(err, status, "write a result as JSON");
 	*ret_json = KC_STEAL(json);
@@ -215,7 +243,7 @@ static int read_measurements(const cJSON *list, struct kc_result *result, struct
 	return status;
 }
 
-static int read_verdict(const cJSON *json, struct kc_result *result, struct kc_error *err)
+static int read_verdict(const cJSON *json, enum kc_verdict *ret_verdict, struct kc_error *err)
 {
 	const char *verdict = NULL;
 	int status = kc_json_get_string(json, "verdict", "result", &verdict, err);
@@ -224,10 +252,66 @@ static int read_verdict(const cJSON *json, struct kc_result *result, struct kc_e
 		return status;
 	for (enum kc_verdict i = 0; i <= KC_SKIP; i++)
 		if (strcmp(kc_verdict_name(i), verdict) == 0) {
-			result->verdict = i;
+			*ret_verdict = i;
 			return 0;
 		}
 	return kc_error_set(err, EBADMSG, "result: unknown verdict \"%s\"", verdict);
+}
+
+static int read_duration(const cJSON *json, int64_t *ret_duration_ms, struct kc_error *err)
+{
+	double duration_ms = 0;
+	int status = kc_json_get_number(json, "duration_ms", "result", &duration_ms, err);
+
+	if (status < 0)
+		return status;
+	if (!(duration_ms >= 0 && duration_ms <= 1e12))
+		return kc_error_set(err, ERANGE, "result: \"duration_ms\" is out of range");
+	*ret_duration_ms = (int64_t)duration_ms;
+	return 0;
+}
+
+static int read_attempt(const cJSON *json, struct kc_result *result, struct kc_error *err)
+{
+	static const char *const known[] = { "verdict", "duration_ms", "message", NULL };
+	KC_CLEANUP_BUFFER struct kc_buffer message = KC_BUFFER_INIT(KC_RESULT_LINE_LIMIT);
+	enum kc_verdict verdict = KC_BROKEN;
+	int64_t duration_ms = 0;
+	int status = kc_json_refuse_unknown(json, known, "attempt", err);
+
+	if (status == 0)
+		status = read_verdict(json, &verdict, err);
+	if (status == 0)
+		status = read_duration(json, &duration_ms, err);
+	if (status == 0)
+		status = kc_bytes_read(cJSON_GetObjectItemCaseSensitive(json, "message"), &message, err);
+	if (status < 0)
+		return status;
+	if (verdict == KC_PASS)
+		return kc_error_set(err, EBADMSG, "result: what passed is not tried again");
+	kc_result_append_attempt(result, verdict, kc_buffer_string(&message), duration_ms);
+	return 0;
+}
+
+/* The list is there only where a case was tried again. */
+static int read_attempts(const cJSON *json, struct kc_result *result, struct kc_error *err)
+{
+	const cJSON *list = NULL, *item;
+	int status = cJSON_GetObjectItemCaseSensitive(json, "attempts")
+			     ? kc_json_get_array(json, "attempts", "result", &list, err)
+			     : 0;
+
+	if (status < 0)
+		return status;
+	cJSON_ArrayForEach(item, list)
+	{
+		if (result->attempt_count == KC_RESULT_ATTEMPT_LIMIT)
+			return kc_error_set(err, EBADMSG, "result: too many attempts");
+		status = read_attempt(item, result, err);
+		if (status < 0)
+			return status;
+	}
+	return 0;
 }
 
 static int read_lists(const cJSON *json, struct kc_result *result, struct kc_error *err)
@@ -239,26 +323,24 @@ static int read_lists(const cJSON *json, struct kc_result *result, struct kc_err
 		status = kc_json_get_array(json, "measurements", "result", &measurements, err);
 	if (status == 0)
 		status = read_properties(properties, result, err);
-	return status < 0 ? status : read_measurements(measurements, result, err);
+	if (status == 0)
+		status = read_measurements(measurements, result, err);
+	return status < 0 ? status : read_attempts(json, result, err);
 }
 
 static int read_result(const cJSON *json, struct kc_result *result, struct kc_error *err)
 {
-	static const char *const known[] = { "verdict", "duration_ms", "message",    "expected",     "got",
-					     "hint",	"output",      "properties", "measurements", NULL };
-	double duration_ms = 0;
+	static const char *const known[] = { "verdict",	     "duration_ms", "message", "expected",
+					     "got",	     "hint",	    "output",  "properties",
+					     "measurements", "attempts",    NULL };
 	int status = kc_json_refuse_unknown(json, known, "result", err);
 
 	if (status == 0)
-		status = read_verdict(json, result, err);
+		status = read_verdict(json, &result->verdict, err);
 	if (status == 0)
-		status = kc_json_get_number(json, "duration_ms", "result", &duration_ms, err);
-	if (status < 0)
-		return status;
-	if (!(duration_ms >= 0 && duration_ms <= 1e12))
-		return kc_error_set(err, ERANGE, "result: \"duration_ms\" is out of range");
-	result->duration_ms = (int64_t)duration_ms;
-	status = read_texts(json, result, err);
+		status = read_duration(json, &result->duration_ms, err);
+	if (status == 0)
+		status = read_texts(json, result, err);
 	return status < 0 ? status : read_lists(json, result, err);
 }
 

@@ -122,6 +122,18 @@ static bool same_measurement(const struct kc_measurement *a, const struct kc_mea
 	       same_number(a->least, b->least) && same_number(a->most, b->most);
 }
 
+static bool same_attempts(const struct kc_result *a, const struct kc_result *b)
+{
+	if (a->attempt_count != b->attempt_count)
+		return false;
+	for (size_t i = 0; i < a->attempt_count; i++)
+		if (a->attempts[i].verdict != b->attempts[i].verdict ||
+		    a->attempts[i].duration_ms != b->attempts[i].duration_ms ||
+		    !same(a->attempts[i].message, b->attempts[i].message))
+			return false;
+	return true;
+}
+
 static bool same_record(const struct kc_result *a, const struct kc_result *b)
 {
 	if (a->verdict != b->verdict || a->duration_ms != b->duration_ms ||
@@ -133,7 +145,7 @@ static bool same_record(const struct kc_result *a, const struct kc_result *b)
 		if (!same(a->properties[i].name, b->properties[i].name) ||
 		    !same(a->properties[i].value, b->properties[i].value))
 			return false;
-	if (a->measurement_count != b->measurement_count)
+	if (a->measurement_count != b->measurement_count || !same_attempts(a, b))
 		return false;
 	for (size_t i = 0; i < a->measurement_count; i++)
 		if (!same_measurement(&a->measurements[i], &b->measurements[i]))
@@ -195,6 +207,13 @@ static void any_bytes_survive_json(void)
 		kc_result_property(&result, bytes, "%s", bytes);
 		result.duration_ms = i;
 		add_measurements(&result, bytes, i);
+		if (i % 3) {
+			kc_result_init(&back);
+			kc_result_fail(&back, NULL, NULL, "%s", bytes);
+			back.duration_ms = i + 1;
+			kc_result_add_attempt(&result, &back);
+			kc_result_release(&back);
+		}
 		KC_CHECK_OK(round_trip(&result, &back, &err), err);
 		KC_CHECK_MESSAGE(same_record(&result, &back), "text %u came back different", i);
 		kc_result_init(&copy);
@@ -206,6 +225,33 @@ static void any_bytes_survive_json(void)
 	}
 }
 
+static void earlier_attempts_are_kept_in_order(void)
+{
+	struct kc_result first, second, third;
+
+	kc_result_init(&first);
+	kc_result_init(&second);
+	kc_result_init(&third);
+	kc_result_fail(&first, NULL, NULL, "once");
+	first.duration_ms = 7;
+	kc_result_add_attempt(&second, &first); /* and says nothing itself */
+	kc_result_pass(&third);
+	kc_result_add_attempt(&third, &second);
+	KC_CHECK_INT(third.verdict, KC_PASS);
+	KC_REQUIRE(third.attempt_count == 2);
+	KC_CHECK_INT(third.attempts[0].verdict, KC_FAIL);
+	KC_CHECK_INT(third.attempts[0].duration_ms, 7);
+	KC_CHECK_STRING(third.attempts[0].message, "once");
+	KC_CHECK_STRING(third.attempts[1].message, "the case reported nothing");
+	for (int i = 0; i < 100; i++)
+		kc_result_add_attempt(&second, &first);
+	KC_CHECK_INT((int)second.attempt_count, 100);
+	KC_CHECK_STRING(kc_result_message(&second), "more than 100 attempts were recorded");
+	kc_result_release(&first);
+	kc_result_release(&second);
+	kc_result_release(&third);
+}
+
 static void the_reader_refuses_what_no_writer_wrote(void)
 {
 	static const struct {
@@ -215,6 +261,14 @@ static void the_reader_refuses_what_no_writer_wrote(void)
 		{ "{\"duration_ms\":1,\"properties\":[]}", "\"verdict\" is missing" },
 		{ "{\"verdict\":\"ok\",\"duration_ms\":1,\"properties\":[]}", "unknown verdict \"ok\"" },
 		{ "{\"verdict\":\"pass\",\"duration_ms\":-1,\"properties\":[]}", "out of range" },
+		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[],\"measurements\":[],"
+		  "\"attempts\":[{"
+		  "\"verdict\":\"pass\",\"duration_ms\":1,\"message\":\"\"}]}",
+		  "what passed is not tried again" },
+		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[],\"measurements\":[],"
+		  "\"attempts\":[{"
+		  "\"verdict\":\"fail\",\"duration_ms\":-1,\"message\":\"\"}]}",
+		  "out of range" },
 		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[[\"a\"]],\"measurements\":[]}",
 		  "a property is not" },
 		{ "{\"verdict\":\"pass\",\"duration_ms\":1,\"properties\":[],\"got\":3}", "not a string" },
@@ -308,4 +362,5 @@ KC_TEST_SUITE(result, KC_LABEL_FAST, KC_TEST(a_fresh_record_is_broken_and_says_s
 	      KC_TEST(setters_copy_and_cut_at_the_limits),
 	      KC_TEST(properties_keep_their_order_and_the_last_value),
 	      KC_TEST(measurements_are_told_in_one_line), KC_TEST(what_is_no_number_is_broken),
-	      KC_TEST(any_bytes_survive_json), KC_TEST(the_reader_refuses_what_no_writer_wrote));
+	      KC_TEST(any_bytes_survive_json), KC_TEST(earlier_attempts_are_kept_in_order),
+	      KC_TEST(the_reader_refuses_what_no_writer_wrote));
