@@ -158,8 +158,21 @@ static int append_section(struct kc_buffer *text, const char *title, const char 
 	return status < 0 ? status : kc_buffer_append_string(text, "\n");
 }
 
-/* The text of a failure or error. GitLab shows the text and drops the message; action-junit-report looks for
- * the line number in ` FILE:LINE`, with the leading space. */
+/* action-junit-report looks for the line number in ` FILE:LINE`, with the leading space. */
+static int append_place(struct kc_buffer *text, const struct kc_report_case *testcase, const char *message)
+{
+	int status = kc_buffer_append_string(text, " ");
+
+	if (status == 0)
+		status = kc_text_append(text, testcase->file, strlen(testcase->file), KC_TEXT_LINE);
+	if (status == 0)
+		status = kc_buffer_printf(text, ":%u: ", testcase->line);
+	if (status == 0)
+		status = kc_text_append(text, message, strlen(message), KC_TEXT_LINE);
+	return status < 0 ? status : kc_buffer_append_string(text, "\n");
+}
+
+/* The text of a failure or error. GitLab shows the text and drops the message. */
 static int append_evidence(struct kc_buffer *text, const struct kc_report_case *testcase,
 			   const struct kc_result *result)
 {
@@ -177,15 +190,31 @@ static int append_evidence(struct kc_buffer *text, const struct kc_report_case *
 		status = kc_buffer_append_string(text, "\n");
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(sections) && status == 0; i++)
 		status = append_section(text, sections[i].title, sections[i].content);
-	if (status == 0)
-		status = kc_buffer_append_string(text, " ");
-	if (status == 0)
-		status = kc_text_append(text, testcase->file, strlen(testcase->file), KC_TEXT_LINE);
-	if (status == 0)
-		status = kc_buffer_printf(text, ":%u: ", testcase->line);
-	if (status == 0)
-		status = kc_text_append(text, message, strlen(message), KC_TEXT_LINE);
-	return status < 0 ? status : kc_buffer_append_string(text, "\n");
+	return status < 0 ? status : append_place(text, testcase, message);
+}
+
+static const char *type_of(enum kc_verdict verdict)
+{
+	static const char *const types[] = { [KC_BROKEN] = "not-judged",
+					     [KC_PASS] = "",
+					     [KC_FAIL] = "promise-broken",
+					     [KC_SKIP] = "not-applicable" };
+
+	return types[verdict];
+}
+
+/* As surefire tells them; Jenkins and others know no errors among them, so the type tells what it was. */
+static void add_attempt(struct junit *junit, xmlNode *element, const struct kc_report_case *testcase,
+			const struct kc_attempt *attempt, bool is_flaky)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(TEXT_LIMIT);
+	xmlNode *child = add_element(junit, element, is_flaky ? "flakyFailure" : "rerunFailure");
+
+	set_attribute(junit, child, "message", attempt->message);
+	set_attribute(junit, child, "type", type_of(attempt->verdict));
+	if (append_place(&text, testcase, attempt->message) < 0)
+		note_failure(junit, ENOMEM, "build the report");
+	set_content(junit, add_element(junit, child, "stackTrace"), &text);
 }
 
 static void add_failure(struct junit *junit, xmlNode *element, const struct kc_report_case *testcase,
@@ -196,7 +225,7 @@ static void add_failure(struct junit *junit, xmlNode *element, const struct kc_r
 	xmlNode *child = add_element(junit, element, failed ? "failure" : "error");
 
 	set_attribute(junit, child, "message", kc_result_message(result));
-	set_attribute(junit, child, "type", failed ? "promise-broken" : "not-judged");
+	set_attribute(junit, child, "type", type_of(result->verdict));
 	if (append_evidence(&text, testcase, result) < 0)
 		note_failure(junit, ENOMEM, "build the report");
 	set_content(junit, child, &text);
@@ -229,6 +258,8 @@ static void add_skipped(struct junit *junit, xmlNode *element, const char *reaso
 static void fill_testcase(struct junit *junit, xmlNode *element, const struct kc_report_case *testcase,
 			  const struct kc_result *result)
 {
+	bool is_red = result->verdict == KC_FAIL || result->verdict == KC_BROKEN;
+
 	set_attribute(junit, element, "classname", testcase->classname);
 	set_attribute(junit, element, "name", testcase->name);
 	set_seconds(junit, element, result->duration_ms);
@@ -237,13 +268,14 @@ static void fill_testcase(struct junit *junit, xmlNode *element, const struct kc
 		set_count(junit, element, "line", testcase->line);
 		add_properties(junit, element, result);
 	}
-	if (result->verdict == KC_FAIL || result->verdict == KC_BROKEN) {
+	if (is_red)
 		add_failure(junit, element, testcase, result);
-		return;
-	}
 	if (result->verdict == KC_SKIP)
 		add_skipped(junit, element, kc_result_message(result));
-	add_output(junit, element, result->output);
+	for (size_t i = 0; i < result->attempt_count; i++)
+		add_attempt(junit, element, testcase, &result->attempts[i], result->verdict == KC_PASS);
+	if (!is_red)
+		add_output(junit, element, result->output);
 }
 
 /* Makes the element of a slot, in place of the one it had. */

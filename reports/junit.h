@@ -12,6 +12,9 @@
  * first line of the text, and the text ends in ` FILE:LINE: cause`; whatever a program prints, the document
  * is well-formed. Planned cases that were not done are errors, and an empty selection is one.
  *
+ * A case that was tried again is one case: each earlier attempt is a `flakyFailure` in it if it passed in the end, and else a
+ * `rerunFailure` beside the failure, error or skip.
+ *
  * A run has one testsuite for each of its suites. begin and end may be called again for another run of the same file.
  */
 #ifndef KC_REPORTS_JUNIT_H

@@ -54,12 +54,17 @@ static const struct kc_report_run centos7 = { .hostname = "host",
 					      .cases = cases,
 					      .case_count = KC_ARRAY_LENGTH(cases) };
 
-static struct kc_report *open_report(struct kc_error *err)
+static struct kc_report *open_profile(bool is_strict, struct kc_error *err)
 {
-	const struct kc_junit_options options = { .path = path };
+	const struct kc_junit_options options = { .path = path, .is_strict = is_strict };
 	struct kc_report *report = NULL;
 
 	return kc_junit_open(&options, &report, err) < 0 ? NULL : report;
+}
+
+static struct kc_report *open_report(struct kc_error *err)
+{
+	return open_profile(false, err);
 }
 
 /* One case of each verdict; `never` stays undone. */
@@ -174,6 +179,72 @@ static void says_what_its_readers_look_for(void)
 	report_four(report);
 	KC_REQUIRE_OK(kc_report_end(report, false, &err), err);
 	check_rows(rows, KC_ARRAY_LENGTH(rows));
+}
+
+static void strict_has_nothing_that_the_schema_forbids(void)
+{
+	static const char *const rows[][2] = {
+		{ "count(//testcase)", "5" },
+		{ "count(//testcase/@file | //testcase/@line | //testcase/properties)", "0" },
+		{ "count(/testsuites/@skipped)", "0" },
+		{ "//testsuite/@skipped", "1" },
+		{ "//testsuite/properties/property/@value", "emulated" },
+		{ "//testcase[2]/failure/@message", "CXXABI_1.3.9 not found" },
+	};
+	struct kc_error err = { 0 };
+	KC_CLEANUP_REPORT struct kc_report *report = open_profile(true, &err);
+
+	KC_REQUIRE(report != NULL);
+	KC_REQUIRE_OK(kc_report_begin(report, &centos7, &err), err);
+	report_four(report);
+	KC_REQUIRE_OK(kc_report_end(report, false, &err), err);
+	check_rows(rows, KC_ARRAY_LENGTH(rows));
+}
+
+static void report_retried(struct kc_report *report, size_t number, bool passes)
+{
+	struct kc_result first, last;
+
+	kc_result_init(&first);
+	kc_result_init(&last);
+	kc_result_broken(&first, "no ping \x01");
+	if (passes)
+		kc_result_pass(&last);
+	else
+		kc_result_fail(&last, "a ping", "none", "no pong");
+	kc_result_add_attempt(&last, &first);
+	kc_report_case_done(report, &cases[number], &last);
+	kc_result_release(&first);
+	kc_result_release(&last);
+}
+
+/* In either profile: flaky is no failure, and what fails again fails once. */
+static void what_was_tried_again_is_one_case(void)
+{
+	static const char *const rows[][2] = {
+		{ "count(//testcase[1]/*)", "1" },
+		{ "//testcase[1]/flakyFailure/@message", "no ping \\x01" },
+		{ "//testcase[1]/flakyFailure/@type", "not-judged" },
+		{ "string(//testcase[1]/flakyFailure/stackTrace)", " cases/imports.c:12: no ping \\x01\n" },
+		{ "count(//testcase[2]/*)", "2" },
+		{ "//testcase[2]/failure/@message", "no pong" },
+		{ "//testcase[2]/rerunFailure/@message", "no ping \\x01" },
+		{ "count(//testcase)", "5" },
+		{ "/testsuites/@failures", "1" },
+		{ "/testsuites/@errors", "3" }, /* those that never reported */
+	};
+
+	for (int is_strict = 0; is_strict < 2; is_strict++) {
+		struct kc_error err = { 0 };
+		KC_CLEANUP_REPORT struct kc_report *report = open_profile(is_strict, &err);
+
+		KC_REQUIRE(report != NULL);
+		KC_REQUIRE_OK(kc_report_begin(report, &centos7, &err), err);
+		report_retried(report, 0, true);
+		report_retried(report, 1, false);
+		KC_REQUIRE_OK(kc_report_end(report, false, &err), err);
+		check_rows(rows, KC_ARRAY_LENGTH(rows));
+	}
 }
 
 static void is_red_from_the_first_moment(void)
@@ -411,7 +482,9 @@ static void times_have_a_point_in_every_locale(void)
 }
 
 KC_TEST_SUITE_WITH(junit, KC_LABEL_FAST, make_directory, remove_directory,
-		   KC_TEST(says_what_its_readers_look_for), KC_TEST(is_red_from_the_first_moment),
+		   KC_TEST(says_what_its_readers_look_for),
+		   KC_TEST(strict_has_nothing_that_the_schema_forbids),
+		   KC_TEST(what_was_tried_again_is_one_case), KC_TEST(is_red_from_the_first_moment),
 		   KC_TEST(an_earlier_report_goes_even_if_ours_cannot_begin),
 		   KC_TEST(an_empty_selection_is_red),
 		   KC_TEST(a_run_cut_short_is_red_even_if_every_case_passed),
