@@ -62,4 +62,13 @@ def hostile(path, seed):
 
     images = [f"image{number}{text()[:50]}" for number in range(3)]
     names = [f"{number} {text()[:200]}" for number in range(8)]
-    return recording(path, images, names, lambda image, name: None if chance.random() < 0.1 else result(chance.choice(VERDICTS), text()))
+
+    def result_of(_image, _name):
+        if chance.random() < 0.1:
+            return None
+        found, measurements = result(chance.choice(VERDICTS), text())
+        if chance.random() < 0.3:
+            found["attempts"] = [{"verdict": chance.choice(VERDICTS[1:]), "duration_ms": 1, "message": text()} for _ in range(2)]
+        return found, measurements
+
+    return recording(path, images, names, result_of)
