@@ -231,6 +231,7 @@ static int run_plan(struct run *run, struct kc_error *err)
 	const struct kc_scheduler scheduler = { .jobs = run->options->jobs,
 						.scratch = run->scratch.path,
 						.fail_fast = run->options->fail_fast,
+						.retries = run->options->retries,
 						.context = run->contexts,
 						.reports = run->reporting.reports,
 						.report_count = run->reporting.count };
@@ -390,15 +391,30 @@ static int read_last(struct run *run, struct kc_error *err)
 	return status;
 }
 
+static int check_options(const struct kc_options *options, struct kc_error *err)
+{
+	if (!options->repeat || !options->retries)
+		return 0;
+	(void)kc_error_set(err, EINVAL, "run: --repeat and --retries exclude each other");
+	kc_error_hint(err, "--repeat looks for what differs, --retries forgives it");
+	err->kind = KC_ERROR_USAGE;
+	return -EINVAL;
+}
+
 static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	bool told = false;
-	int status = read_operands(run, err);
+	int status = check_options(run->options, err);
 
-	note_origin(run);
+	if (status == 0)
+		status = read_operands(run, err);
+
 	if (status == 0 && run->options->last_failed)
 		status = read_last(run, err);
-	if (status == 0 && !run->options->list)
+	if (status < 0)
+		return status;
+	note_origin(run);
+	if (!run->options->list)
 		status = kc_reporting_open(&run->reporting, run->options, kc_now_ms, err);
 	if (status == 0 && !run->options->list)
 		status = tell_opening(run, err);

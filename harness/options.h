@@ -65,10 +65,11 @@ struct kc_options {
 	size_t excluded_count;
 	bool last_failed;
 	bool fail_fast;
-	int64_t timeout_ms;  /* 0: each case's own */
-	int time;	     /* enum kc_time of run/context.h */
-	unsigned int repeat; /* 0: once */
-	unsigned int jobs;   /* 0: the scheduler's default */
+	unsigned int retries; /* 0: none */
+	int64_t timeout_ms;   /* 0: each case's own */
+	int time;	      /* enum kc_time of run/context.h */
+	unsigned int repeat;  /* 0: once */
+	unsigned int jobs;    /* 0: the scheduler's default */
 	bool keep;
 	bool must_run;
 	bool is_long;

@@ -192,6 +192,14 @@ const struct kc_option_row kc_option_rows[] = {
 	  .help = "run every case N times and compare: one verdict that differs is a flake, and red; what "
 		  "was "
 		  "measured is shown from the least to the most" },
+	{ .name = "retries",
+	  .argument = "N",
+	  .type = KC_OPTION_NUMBER,
+	  .commands = RUN,
+	  FIELD(retries),
+	  .maximum = 100,
+	  .help = "try a case that fails or is broken again, up to N times; what passes then is shown as "
+		  "flaky" },
 	{ .name = "jobs",
 	  .letter = 'j',
 	  .argument = "N",

@@ -239,6 +239,11 @@ static void say_finished(struct console *console, const struct kc_report_case *t
 		say(console, ": ");
 		say_line(console, message);
 	}
+	if (result->attempt_count) {
+		say(console, ": %s in attempt %zu, before that: ",
+		    result->verdict == KC_PASS ? "flaky, passed" : "so it ended", result->attempt_count + 1);
+		say_line(console, result->attempts[0].message);
+	}
 	say(console, "\n");
 }
 
@@ -266,7 +271,7 @@ static void say_all_found(struct console *console, const struct kc_result *resul
 /* On a terminal the bar counts what passed; quiet, nobody does. What did not pass is always said. */
 static bool deserves_a_line(const struct console *console, const struct kc_result *result)
 {
-	if (result->verdict != KC_PASS || console->options.verbose)
+	if (result->verdict != KC_PASS || result->attempt_count || console->options.verbose)
 		return true;
 	return !console->options.is_tty && !console->options.quiet;
 }
@@ -472,19 +477,24 @@ static void say_matrix(struct console *console)
 
 static void say_summary(struct console *console, bool complete)
 {
-	size_t counts[KC_SKIP + 1] = { 0 };
+	size_t counts[KC_SKIP + 1] = { 0 }, flaky = 0;
 	int64_t elapsed = now_ms(console) - console->started_ms;
 
 	for (size_t i = 0; i < console->run->case_count; i++)
 		counts[console->slots[i].result.verdict]++;
+	for (size_t i = 0; i < console->run->case_count; i++)
+		flaky += console->slots[i].result.verdict == KC_PASS &&
+			 console->slots[i].result.attempt_count > 0;
 	say(console, "\n");
 	if (console->run->case_count == 0)
 		say(console, "no case was selected\n");
 	else if (!complete)
 		say(console, "the run was cut short\n");
-	say(console, "%zu passed, %zu failed, %zu broken, %zu skipped in %" PRId64 ".%" PRId64 " s\n",
-	    counts[KC_PASS], counts[KC_FAIL], counts[KC_BROKEN], counts[KC_SKIP], elapsed / 1000,
-	    elapsed % 1000 / 100);
+	say(console, "%zu passed", counts[KC_PASS]);
+	if (flaky)
+		say(console, " (%zu flaky)", flaky);
+	say(console, ", %zu failed, %zu broken, %zu skipped in %" PRId64 ".%" PRId64 " s\n", counts[KC_FAIL],
+	    counts[KC_BROKEN], counts[KC_SKIP], elapsed / 1000, elapsed % 1000 / 100);
 }
 
 static int console_end(struct kc_report *report, bool complete, struct kc_error *err)

@@ -25,6 +25,8 @@ struct slot {
 	size_t index; /* of the case */
 	char scratch[PATH_MAX];
 	struct kc_repeat repeat; /* its runs so far */
+	unsigned int retried;
+	struct kc_result earlier; /* the last try but this one, which has those before it */
 };
 
 /* The cases that wait, or those that work: each kind has places of its own. */
@@ -106,8 +108,8 @@ static int make_scratch(const struct session *session, struct slot *slot, struct
 	slot->scratch[0] = '\0';
 	if (!session->scheduler->scratch)
 		return 0;
-	if (slot->repeat.count)
-		(void)snprintf(run, sizeof(run), "-%u", slot->repeat.count + 1);
+	if (slot->repeat.count + slot->retried)
+		(void)snprintf(run, sizeof(run), "-%u", slot->repeat.count + slot->retried + 1);
 	length = snprintf(slot->scratch, sizeof(slot->scratch), "%s/%s.%s%s", session->scheduler->scratch,
 			  testcase->classname, testcase->name, run);
 	if (length < 0 || (size_t)length >= sizeof(slot->scratch))
@@ -165,6 +167,10 @@ static void record_runs(struct session *session, struct slot *slot)
 
 	kc_result_init(&merged);
 	kc_repeat_merge(&slot->repeat, &merged);
+	if (slot->retried)
+		kc_result_add_attempt(&merged, &slot->earlier);
+	kc_result_release(&slot->earlier);
+	slot->retried = 0;
 	record(session, slot->index, &merged);
 	kc_result_release(&merged);
 	kc_repeat_release(&slot->repeat);
@@ -304,6 +310,20 @@ static bool has_ended(const struct kc_worker *worker)
 	return poll(&ended, 1, 0) == 1;
 }
 
+/* A red one, as often as that is asked for. */
+static bool is_tried_again(const struct session *session, struct slot *slot, struct kc_result *result)
+{
+	bool is_red = result->verdict == KC_FAIL || result->verdict == KC_BROKEN;
+
+	if (!is_red || slot->retried == session->scheduler->retries)
+		return false;
+	if (slot->retried++)
+		kc_result_add_attempt(result, &slot->earlier);
+	kc_result_release(&slot->earlier);
+	kc_result_copy(&slot->earlier, result);
+	return true;
+}
+
 static void finish_run(struct session *session, unsigned int number)
 {
 	struct slot *slot = &session->slots[number];
@@ -314,6 +334,11 @@ static void finish_run(struct session *session, unsigned int number)
 	leave_scratch(session, slot, &result);
 	session->running--;
 	lane_of(session, slot->index)->running--;
+	if (is_tried_again(session, slot, &result)) {
+		kc_result_release(&result);
+		start_run(session, number);
+		return;
+	}
 	kc_repeat_add(&slot->repeat, &result);
 	kc_result_release(&result);
 	if (slot->repeat.count < session->plan->cases[slot->index].repeat)
@@ -350,6 +375,7 @@ static void abandon(struct session *session)
 		if (!session->workers[i].pid)
 			continue;
 		kc_repeat_release(&session->slots[i].repeat);
+		kc_result_release(&session->slots[i].earlier);
 		kc_result_init(&ignored);
 		kc_worker_finish(&session->workers[i], NULL);
 		leave_scratch(session, &session->slots[i], &ignored);

@@ -39,6 +39,8 @@ struct kc_scheduler {
 	const struct kc_case_context
 		*context; /* the templates, by the number of the cases' suite; their per-case fields are
 						* ignored, and `keep` and `must_run` are the first one's */
+	unsigned int
+		retries; /* how often a case that fails or is broken is tried again; not for cases that repeat */
 	bool fail_fast; /* after the first FAIL or BROKEN start no more: what did not run is BROKEN, and says why */
 	struct kc_report *const *reports;
 	size_t report_count;

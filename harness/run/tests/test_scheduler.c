@@ -235,6 +235,7 @@ struct recorder {
 	char output[512];
 	char property[512];
 	size_t output_length;
+	size_t attempts; /* earlier ones */
 };
 
 static int recorder_begin(struct kc_report *report, const struct kc_report_run *run, struct kc_error *err)
@@ -263,6 +264,7 @@ static void recorder_done(struct kc_report *report, const struct kc_report_case 
 	(void)testcase;
 	recorder->done++;
 	recorder->verdict = result->verdict;
+	recorder->attempts = result->attempt_count;
 	(void)snprintf(recorder->message, sizeof(recorder->message), "%s", kc_result_message(result));
 	(void)snprintf(recorder->output, sizeof(recorder->output), "%s",
 		       result->output ? result->output : "");
@@ -515,6 +517,60 @@ static void after_a_failure_nothing_more_is_started_if_asked_for(void)
 	}
 }
 
+static char tried[PATH_MAX + 16]; /* what the first try leaves behind */
+
+FAKE(fails_once)
+{
+	int fd = open(tried, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	(void)row;
+	(void)context;
+	if (fd < 0) {
+		kc_result_pass(result);
+		return;
+	}
+	(void)close(fd);
+	kc_result_fail(result, "a", "b", "the first try");
+}
+
+static void what_is_red_is_tried_again_as_often_as_asked_for(void)
+{
+	static const struct {
+		struct kc_case row;
+		unsigned int retries;
+		enum kc_verdict verdict;
+		size_t attempts;
+	} table[] = {
+		{ { KC_CASE("passes-at-once"), .run = passes }, 3, KC_PASS, 0 },
+		{ { KC_CASE("is-flaky"), .run = fails_once }, 3, KC_PASS, 1 },
+		{ { KC_CASE("skips"), .run = skips }, 3, KC_SKIP, 0 },
+		{ { KC_CASE("fails-always"), .run = fails }, 2, KC_FAIL, 2 },
+		{ { KC_CASE("is-broken-always"), .run = crashes }, 1, KC_BROKEN, 1 },
+		{ { KC_CASE("is-not-tried-again"), .run = fails }, 0, KC_FAIL, 0 },
+	};
+	KC_CLEANUP_TEMPORARY struct kc_temporary directory = { "" };
+	struct kc_error failure = { 0 };
+
+	KC_REQUIRE_OK(kc_temporary_make(&directory, &failure), failure);
+	(void)snprintf(tried, sizeof(tried), "%s/tried", directory.path);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(table); i++) {
+		const struct kc_scheduler scheduler = { .retries = table[i].retries };
+		struct kc_case row = table[i].row;
+		struct recorder recorder = { 0 };
+		struct kc_tally tally;
+		struct kc_error err = { 0 };
+
+		row.what = "x";
+		row.timeout_ms = 60000;
+		KC_CHECK_OK(run_rows(&row, 1, scheduler, &recorder, &tally, &err), err);
+		KC_CHECK_INT(recorder.started, 1);
+		KC_CHECK_INT(recorder.done, 1);
+		KC_CHECK_INT(tally.counts[table[i].verdict], 1);
+		KC_CHECK_MESSAGE(recorder.attempts == table[i].attempts, "%s: %zu attempts", row.name,
+				 recorder.attempts);
+	}
+}
+
 static void a_case_gets_its_item_and_limit(void)
 {
 	static const struct kc_case row = { KC_CASE("a"), .what = "x", .run = tells_its_item,
@@ -635,6 +691,7 @@ KC_TEST_SUITE(scheduler, KC_LABEL_FAST, KC_TEST(every_way_to_end_has_its_verdict
 	      KC_TEST(every_planned_case_is_reported_once), KC_TEST(a_case_that_is_repeated_is_reported_once),
 	      KC_TEST(a_skip_is_broken_where_it_must_run),
 	      KC_TEST(after_a_failure_nothing_more_is_started_if_asked_for),
+	      KC_TEST(what_is_red_is_tried_again_as_often_as_asked_for),
 	      KC_TEST(a_case_gets_its_item_and_limit),
 	      KC_TEST(a_case_has_a_directory_that_is_gone_afterwards_or_kept),
 	      KC_TEST(nothing_runs_if_a_report_cannot_begin),
