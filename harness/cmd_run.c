@@ -401,16 +401,22 @@ static int check_options(const struct kc_options *options, struct kc_error *err)
 	return -EINVAL;
 }
 
-static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
+static int read_command_line(struct run *run, struct kc_error *err)
 {
-	bool told = false;
 	int status = check_options(run->options, err);
 
 	if (status == 0)
 		status = read_operands(run, err);
-
 	if (status == 0 && run->options->last_failed)
 		status = read_last(run, err);
+	return status;
+}
+
+static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	bool told = false;
+	int status = read_command_line(run, err);
+
 	if (status < 0)
 		return status;
 	note_origin(run);

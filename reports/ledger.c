@@ -9,7 +9,7 @@
 
 void kc_ledger_release(struct kc_ledger *ledger)
 {
-	for (size_t i = 0; ledger->results && i < ledger->run->case_count; i++)
+	for (size_t i = 0; ledger->results && i < ledger->case_count; i++)
 		kc_result_release(&ledger->results[i]);
 	free(ledger->results);
 	free(ledger->is_done);
@@ -23,6 +23,7 @@ int kc_ledger_begin(struct kc_ledger *ledger, const struct kc_report_run *run)
 
 	kc_ledger_release(ledger);
 	ledger->run = run;
+	ledger->case_count = run->case_count;
 	ledger->results = calloc(room, sizeof(*ledger->results));
 	ledger->is_done = calloc(room, sizeof(*ledger->is_done));
 	ledger->causes = calloc(room, sizeof(*ledger->causes));

@@ -12,6 +12,7 @@
 
 struct kc_ledger {
 	const struct kc_report_run *run;
+	size_t case_count;	   /* so that it can be released when the run is gone */
 	struct kc_result *results; /* of each case */
 	bool *is_done;
 	size_t *causes; /* after kc_ledger_settle: of each case the first one that ended the same way for the same cause */
