@@ -159,8 +159,8 @@ static void write_bash(void)
 	for (int i = 0; i < KC_COMMAND_COUNT; i++)
 		put_bash_command(i);
 	fputs("\tesac\n"
-	      "\tcase ${COMP_WORDS[1]}:$word in\n\trun:-*) ;;\n"
-	      "\trun:*) words=\"all $(krunner-compat list images 2>/dev/null | cut -d' ' -f1)\" ;;\n"
+	      "\tcase ${COMP_WORDS[1]}:$word in\n  run:-*) ;;\n"
+	      "  run:*) words=\"all $(krunner-compat list images 2>/dev/null | cut -d' ' -f1)\" ;;\n"
 	      "\treport:[!-]* | report:)\n\t\tCOMPREPLY=($(compgen -f -- "
 	      "\"$word\"))\n\t\treturn\n\t\t;;\n\tesac\n"
 	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -F _krunner_compat "
