@@ -54,6 +54,11 @@ static int run(const struct kc_options *options, enum kc_exit *ret_exit, struct 
 	return with_janitor(kc_command_run, options, ret_exit, err);
 }
 
+static int shell(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	return with_janitor(kc_command_shell, options, ret_exit, err);
+}
+
 static int doctor(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	return with_janitor(kc_command_doctor, options, ret_exit, err);
@@ -65,13 +70,10 @@ static int images(const struct kc_options *options, enum kc_exit *ret_exit, stru
 }
 
 static kc_command_function *const functions[KC_COMMAND_COUNT] = {
-	[KC_COMMAND_RUN] = run,
-	[KC_COMMAND_REPORT] = kc_command_report,
-	[KC_COMMAND_LIST] = kc_command_list,
-	[KC_COMMAND_IMAGES] = images,
-	[KC_COMMAND_DOCTOR] = doctor,
-	[KC_COMMAND_VERSION] = version,
-	[KC_COMMAND_HELP] = help,
+	[KC_COMMAND_RUN] = run,		[KC_COMMAND_REPORT] = kc_command_report,
+	[KC_COMMAND_SHELL] = shell,	[KC_COMMAND_LIST] = kc_command_list,
+	[KC_COMMAND_IMAGES] = images,	[KC_COMMAND_DOCTOR] = doctor,
+	[KC_COMMAND_VERSION] = version, [KC_COMMAND_HELP] = help,
 };
 
 static int obey(int argc, char *argv[], enum kc_exit *ret_exit, struct kc_error *err)

@@ -5,6 +5,7 @@
 
 #define RUN (1u << KC_COMMAND_RUN)
 #define REPORT (1u << KC_COMMAND_REPORT)
+#define SHELL (1u << KC_COMMAND_SHELL)
 #define IMAGES (1u << KC_COMMAND_IMAGES)
 #define EVERY ((1u << KC_COMMAND_COUNT) - 1)
 #define FIELD(name) .offset = offsetof(struct kc_options, name)
@@ -33,6 +34,13 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 				.details = "Without EVENTS, of the last run. Of a run that was killed they "
 					   "say that it is incomplete. The exit "
 					   "status is that of the run; incomplete is 1." },
+	[KC_COMMAND_SHELL] = { .name = "shell",
+			       .operand = "IMAGE [COMMAND...]",
+			       .help = "open a shell, or run COMMAND, in the sandbox that a case has",
+			       .details = "The volume is at /opt/backend.ai, the environment is that of the "
+					  "agent. "
+					  "Write -- before a COMMAND with options. The exit status is the "
+					  "shell's." },
 	[KC_COMMAND_LIST] = { .name = "list",
 			      .operand = "images|cases",
 			      .help = "show the images or the cases there are, one line each" },
@@ -59,14 +67,14 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "volume",
 	  .argument = "VOLUME",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN,
+	  .commands = RUN | SHELL,
 	  FIELD(volume),
 	  .help = "what to check: a .tar.xz, a wheel, an unpacked directory, or "
 		  "pypi:NAME[==VERSION]; without it the newest release that fits the image" },
 	{ .name = "arch",
 	  .argument = "ARCH",
 	  .type = KC_OPTION_CHOICE,
-	  .commands = RUN | IMAGES,
+	  .commands = RUN | SHELL | IMAGES,
 	  FIELD(arch),
 	  .choices = kc_arch_choices,
 	  .help = "which of image and volume to take: native (this machine's), x86_64 or aarch64; qemu "
@@ -74,17 +82,17 @@ const struct kc_option_row kc_option_rows[] = {
 		  "what this machine does not run" },
 	{ .name = "offline",
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN,
+	  .commands = RUN | SHELL,
 	  FIELD(offline),
 	  .help = "use no network: take image and volume from what earlier runs fetched" },
 	{ .name = "require-real",
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | IMAGES,
+	  .commands = RUN | SHELL | IMAGES,
 	  FIELD(require_real),
 	  .help = "refuse an emulated image where a real one cannot be had" },
 	{ .name = "force",
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN,
+	  .commands = RUN | SHELL,
 	  FIELD(force),
 	  .help = "run a volume that cannot work on the image: made for another C library or architecture" },
 	{ .name = "events",

@@ -267,12 +267,26 @@ static int wait_for_tracer(const struct kc_sandbox_setup *setup)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &calls) < 0 ? -errno : 0;
 }
 
+static int take_streams(const struct kc_sandbox_setup *setup)
+{
+	return dup2(setup->null, 0) < 0 || dup2(setup->output, 1) < 0 || dup2(setup->errors, 2) < 0 ? -1 : 0;
+}
+
+/* For the leader of a session that has none yet, ioctl_tty(2). */
+static int take_terminal(const struct kc_sandbox_setup *setup)
+{
+	if (ioctl(setup->terminal, TIOCSCTTY, 0) < 0)
+		return -1;
+	return dup2(setup->terminal, 0) < 0 || dup2(setup->terminal, 1) < 0 || dup2(setup->terminal, 2) < 0
+		       ? -1
+		       : 0;
+}
+
 static _Noreturn void run_program(const struct kc_sandbox_setup *setup, int report)
 {
 	int saved;
 
-	if (setsid() < 0 || dup2(setup->null, 0) < 0 || dup2(setup->output, 1) < 0 ||
-	    dup2(setup->errors, 2) < 0)
+	if (setsid() < 0 || (setup->terminal < 0 ? take_streams(setup) : take_terminal(setup)) < 0)
 		goto failed;
 	/* Whatever the harness had open stays outside (HOSTILE D5). */
 	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) < 0)

@@ -49,7 +49,8 @@ struct kc_sandbox_setup {
 	int control; /* our end of the socket */
 	int output;
 	int errors;
-	int null; /* the host's /dev/null, checked */
+	int null;     /* the host's /dev/null, checked */
+	int terminal; /* of the program; -1: it has streams */
 };
 
 enum kc_message_kind {
