@@ -160,7 +160,7 @@ static void write_bash(void)
 		put_bash_command(i);
 	fputs("\tesac\n"
 	      "\tcase ${COMP_WORDS[1]}:$word in\n  run:-*) ;;\n"
-	      "  run:*) words=\"all $(krunner-compat list images 2>/dev/null | cut -d' ' -f1)\" ;;\n"
+	      "  run:*) words=\"all $(krunner-compat list images 2>/dev/null | sed '1d; s/ .*//')\" ;;\n"
 	      "\treport:[!-]* | report:)\n\t\tCOMPREPLY=($(compgen -f -- "
 	      "\"$word\"))\n\t\treturn\n\t\t;;\n\tesac\n"
 	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -F _krunner_compat "
@@ -221,7 +221,7 @@ static void write_fish(void)
 				put_fish_option(&kc_option_rows[j], i);
 	}
 	fputs("complete -c krunner-compat -n '__fish_seen_subcommand_from run' -a "
-	      "'all (krunner-compat list images 2>/dev/null | string replace -r \" .*\" \"\")'\n"
+	      "'all (krunner-compat list images 2>/dev/null | sed \"1d; s/ .*//\")'\n"
 	      "complete -c krunner-compat -n '__fish_seen_subcommand_from report' -F\n",
 	      stdout);
 }
