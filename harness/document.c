@@ -1,5 +1,5 @@
 /*
- * Writes what describes the command line, from its tables: kc-document man|bash|zsh|fish FILE. Run by the build, not by users.
+ * Writes what describes the command line, from its tables: kc-document man|bash|zsh|fish|schema FILE. Run by the build, not by users.
  */
 #include <stdio.h>
 #include <string.h>
@@ -299,14 +299,81 @@ static void write_zsh(void)
 	fputs("esac\n", stdout);
 }
 
+/* The schema of the configuration file: json-schema.org, 2020-12 */
+
+static void put_json(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
+static void put_schema_type(const struct kc_option_row *row)
+{
+	switch (row->type) {
+	case KC_OPTION_FLAG:
+		fputs("\"type\": \"boolean\"", stdout);
+		break;
+	case KC_OPTION_STRING:
+		fputs("\"type\": \"string\", \"minLength\": 1", stdout);
+		break;
+	case KC_OPTION_STRINGS:
+		fputs("\"type\": \"array\", \"items\": {\"type\": \"string\", \"minLength\": 1}", stdout);
+		break;
+	case KC_OPTION_SECONDS:
+	case KC_OPTION_NUMBER:
+		printf("\"type\": \"integer\", \"minimum\": 1, \"maximum\": %u", row->maximum);
+		break;
+	case KC_OPTION_CHOICE:
+		fputs("\"enum\": [", stdout);
+		for (size_t i = 0; row->choices[i]; i++) {
+			fputs(i ? ", " : "", stdout);
+			put_json(row->choices[i]);
+		}
+		putchar(']');
+		break;
+	}
+}
+
+static void write_schema(void)
+{
+	fputs("{\n\t\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n\t\"$id\": "
+	      "\"config.schema.json\",\n"
+	      "\t\"title\": \"krunner-compat.json\",\n\t\"type\": \"object\",\n\t\"additionalProperties\": "
+	      "false,\n"
+	      "\t\"properties\": {\n\t\t\"$schema\": {\"type\": \"string\"},\n\t\t\"version\": {\"const\": "
+	      "1}",
+	      stdout);
+	for (size_t i = 0; i < kc_option_row_count; i++) {
+		const struct kc_option_row *row = &kc_option_rows[i];
+
+		if (!row->name || strcmp(row->name, "help") == 0)
+			continue;
+		fputs(",\n\t\t", stdout);
+		put_json(row->name);
+		fputs(": {", stdout);
+		put_schema_type(row);
+		fputs(", \"description\": ", stdout);
+		put_json(row->help);
+		putchar('}');
+	}
+	fputs("\n\t}\n}\n", stdout);
+}
+
 int main(int argc, char *argv[])
 {
 	static const struct {
 		const char *name;
 		void (*write)(void);
-	} kinds[] = {
-		{ "man", write_man }, { "bash", write_bash }, { "zsh", write_zsh }, { "fish", write_fish }
-	};
+	} kinds[] = { { "man", write_man },
+		      { "bash", write_bash },
+		      { "zsh", write_zsh },
+		      { "fish", write_fish },
+		      { "schema", write_schema } };
 
 	if (argc == 3 && !freopen(argv[2], "w", stdout)) {
 		perror(argv[2]);
@@ -317,6 +384,6 @@ int main(int argc, char *argv[])
 			kinds[i].write();
 			return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 		}
-	fprintf(stderr, "usage: kc-document man|bash|zsh|fish FILE\n");
+	fprintf(stderr, "usage: kc-document man|bash|zsh|fish|schema FILE\n");
 	return 2;
 }

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "config.h"
 #include "nearest.h"
 
 static int usage(struct kc_error *err)
@@ -297,6 +299,12 @@ static int take_operand(struct kc_options *options, int count, char *words[], st
 	return usage(err);
 }
 
+static bool is_configured(enum kc_command command)
+{
+	return command == KC_COMMAND_RUN || command == KC_COMMAND_REPORT || command == KC_COMMAND_SHELL ||
+	       command == KC_COMMAND_IMAGES;
+}
+
 int kc_options_parse(struct kc_options *options, int argc, char *argv[], struct kc_error *err)
 {
 	int status;
@@ -311,6 +319,9 @@ int kc_options_parse(struct kc_options *options, int argc, char *argv[], struct 
 	if (strcmp(argv[1], "-h") == 0)
 		return take_operand(options, argc - 2, argv + 2, err);
 	status = kc_options_find_command(argv[1], &options->command, err);
+	/* No configuration keeps anybody from reading the help. */
+	if (status == 0 && is_configured(options->command))
+		status = kc_config_apply(options, store, err);
 	/* The command stands where getopt expects the program's name. */
 	if (status == 0)
 		status = parse_options(options, argc - 1, argv + 1, err);
@@ -323,6 +334,7 @@ void kc_options_release(struct kc_options *options)
 {
 	free(options->patterns);
 	free(options->excluded);
+	cJSON_Delete(options->config);
 	memset(options, 0, sizeof(*options));
 }
 

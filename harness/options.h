@@ -3,11 +3,12 @@
  * and whatever else describes the command line (manual page, completions) are generated from it.
  *
  * Life cycle: 1. kc_options_parse  2. read the fields  3. kc_options_release (idempotent, fit for a zeroed
- * object). Strings are borrowed from `argv`.
+ * object). Strings are borrowed from `argv` and the environment.
  */
 #ifndef KC_OPTIONS_H
 #define KC_OPTIONS_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,6 +78,7 @@ struct kc_options {
 	int color; /* enum kc_when */
 	bool quiet;
 	bool verbose;
+	cJSON *config; /* what strings of a configuration file are borrowed from */
 };
 
 enum kc_option_type {
@@ -124,7 +126,8 @@ extern const struct kc_exit_row kc_exit_rows[];
 extern const size_t kc_exit_row_count;
 
 /*
- * Fills `options` from the arguments after the program's name; getopt_long(3) may reorder `argv`. A failure
+ * Fills `options` from the arguments after the program's name, and, for commands that do something, from the configuration
+ * (config.h); getopt_long(3) may reorder `argv`. A failure
  * is of kind KC_ERROR_USAGE, one line, with what was probably meant as its hint; `options` is to be released
  * all the same. Not thread-safe (getopt).
  */

@@ -157,9 +157,9 @@ int main(int argc, char *argv[])
 	/* No test pulls from a public registry: what is tested must not depend on whether it can be reached. Nothing listens on
 	 * the port of the discard service. */
 	(void)setenv("KRUNNER_COMPAT_MIRRORS", "docker.io=http://127.0.0.1:9 quay.io=http://127.0.0.1:9", 0);
-	/* What is run here is not what the user ran last. */
+	/* What is run here is not what the user ran last, nor as the user wants it. */
 	if (kc_temporary_make(&state, &err) < 0 || setenv("XDG_STATE_HOME", state.path, 1) < 0 ||
-	    CU_initialize_registry() != CUE_SUCCESS)
+	    setenv("XDG_CONFIG_HOME", state.path, 1) < 0 || CU_initialize_registry() != CUE_SUCCESS)
 		return 3;
 	for (const struct kc_test_suite *suite = suites; suite; suite = suite->next) {
 		if (!is_wanted(suite, argc - 1, argv + 1))
