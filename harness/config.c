@@ -18,8 +18,6 @@
 #define FILE_LIMIT (1u << 20)
 #define PREFIX "KRUNNER_COMPAT_"
 
-extern char **environ;
-
 /* Where something stands: "FILE:LINE:COLUMN" or "NAME in the environment". */
 struct place {
 	char text[PATH_MAX + 64];
