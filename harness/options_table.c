@@ -131,6 +131,13 @@ const struct kc_option_row kc_option_rows[] = {
 	  .commands = RUN | REPORT,
 	  FIELD(html),
 	  .help = "write a report for a browser to FILE, which needs no other file and no network" },
+	{ .name = "baseline",
+	  .argument = "EVENTS",
+	  .type = KC_OPTION_STRING,
+	  .commands = RUN | REPORT,
+	  FIELD(baseline),
+	  .help = "compare with the run that wrote EVENTS: the report in HTML says which cases end in "
+		  "another way" },
 	{ .name = "markdown",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,

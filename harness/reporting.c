@@ -79,15 +79,6 @@ static int open_json(const struct kc_options *options, int64_t (*now_ms)(void), 
 	return options->json ? kc_json_open(&json, ret_report, err) : 0;
 }
 
-static int open_html(const struct kc_options *options, int64_t (*now_ms)(void), struct kc_report **ret_report,
-		     struct kc_error *err)
-{
-	const struct kc_html_options html = { .path = options->html };
-
-	(void)now_ms;
-	return options->html ? kc_html_open(&html, ret_report, err) : 0;
-}
-
 static int open_markdown(const struct kc_options *options, int64_t (*now_ms)(void),
 			 struct kc_report **ret_report, struct kc_error *err)
 {
@@ -127,9 +118,9 @@ static int open_github(const struct kc_options *options, int64_t (*now_ms)(void)
 /* Each leaves *ret_report NULL where it is not asked for. */
 static int (*const openers[])(const struct kc_options *options, int64_t (*now_ms)(void),
 			      struct kc_report **ret_report,
-			      struct kc_error *err) = { open_events,   open_junit,   open_json,	 open_html,
+			      struct kc_error *err) = { open_events,   open_junit,   open_json,
 							open_markdown, open_summary, open_github };
-_Static_assert(KC_ARRAY_LENGTH(openers) + 2 <= KC_REPORTING_MOST,
+_Static_assert(KC_ARRAY_LENGTH(openers) + 3 <= KC_REPORTING_MOST,
 	       "more kinds of reports than there is room for");
 
 /* A run that cannot be remembered is run all the same. */
@@ -147,6 +138,17 @@ static int open_memory(struct kc_reporting *reporting, int64_t (*now_ms)(void), 
 	return kc_events_open(&events, &reporting->reports[reporting->count++], err);
 }
 
+static int open_html(struct kc_reporting *reporting, const struct kc_options *options, struct kc_error *err)
+{
+	const struct kc_html_options html = { .path = options->html,
+					      .baseline = options->baseline ? &reporting->baseline : NULL };
+	int status = options->baseline ? kc_recording_read(options->baseline, &reporting->baseline, err) : 0;
+
+	if (status < 0 || !options->html)
+		return status;
+	return kc_html_open(&html, &reporting->reports[reporting->count++], err);
+}
+
 int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,
 		      int64_t (*now_ms)(void), struct kc_error *err)
 {
@@ -160,6 +162,9 @@ int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *o
 	if (status < 0)
 		return status;
 	reporting->first_file = reporting->count;
+	status = open_html(reporting, options, err);
+	if (status < 0)
+		return status;
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(openers); i++) {
 		struct kc_report *report = NULL;
 
@@ -178,4 +183,5 @@ void kc_reporting_close(struct kc_reporting *reporting)
 	for (size_t i = 0; i < reporting->count; i++)
 		kc_report_close(&reporting->reports[i]);
 	reporting->count = 0;
+	kc_recording_release(&reporting->baseline);
 }

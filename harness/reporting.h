@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "options.h"
+#include "reports/recording.h"
 #include "reports/report.h"
 
 #define KC_REPORTING_MOST 12
@@ -18,6 +19,7 @@ struct kc_reporting {
 	size_t count;
 	size_t first_file; /* those before it are told nothing until the cases are known */
 	char state_path[PATH_MAX];
+	struct kc_recording baseline;
 };
 
 /* True if lines of stderr may be rewritten, with somebody before it. */

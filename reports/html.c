@@ -382,6 +382,8 @@ static int write_page(struct html *html, bool complete, struct kc_error *err)
 	kc_ledger_settle(&html->ledger);
 	add_head(&out, &html->ledger, complete);
 	add_causes(&out, &html->ledger);
+	if (html->options.baseline)
+		kc_html_changes(&out, &html->ledger, html->options.baseline);
 	add_cases(&out, &html->ledger);
 	kc_html_keepalive(&out, &html->ledger);
 	kc_html_times(&out, &html->ledger);

@@ -10,10 +10,12 @@
 #ifndef KC_REPORTS_HTML_H
 #define KC_REPORTS_HTML_H
 
+#include "reports/recording.h"
 #include "reports/report.h"
 
 struct kc_html_options {
-	const char *path; /* replaced; refused if it is there and not a regular file */
+	const char *path;		     /* replaced; refused if it is there and not a regular file */
+	const struct kc_recording *baseline; /* an earlier run, with which this one is compared; NULL: none */
 };
 
 /* Borrows what `options` points to until kc_report_close. */
