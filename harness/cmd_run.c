@@ -124,7 +124,10 @@ static int make_plan(struct run *run, struct kc_error *err)
 		status = add_to_plan(run, i, err);
 	if (status < 0)
 		return status;
-	return kc_plan_select(&run->plan, &selection, err);
+	status = kc_plan_select(&run->plan, &selection, err);
+	if (status == 0 && run->options->seed)
+		kc_plan_shuffle(&run->plan, run->options->seed);
+	return status;
 }
 
 static int print_plan(const struct run *run, struct kc_error *err)
@@ -145,7 +148,8 @@ static int print_plan(const struct run *run, struct kc_error *err)
 }
 
 /* The options without which a failure does not show again. Returns how many words. */
-static size_t add_options(const struct kc_options *options, const char *words[], char repeat[16])
+static size_t add_options(const struct kc_options *options, const char *words[], char repeat[16],
+			  char seed[16])
 {
 	size_t count = 0;
 
@@ -164,6 +168,11 @@ static size_t add_options(const struct kc_options *options, const char *words[],
 		words[count++] = "--repeat";
 		words[count++] = repeat;
 	}
+	if (options->seed) {
+		(void)snprintf(seed, 16, "%u", options->seed);
+		words[count++] = "--seed";
+		words[count++] = seed;
+	}
 	return count;
 }
 
@@ -173,10 +182,11 @@ static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 	struct kc_buffer *reproduce = &run->suites[number].reproduce;
 	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
 	const struct kc_options *options = run->options;
-	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)], repeat[16];
-	const char *words[12] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
+	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)], repeat[16],
+		seed[16];
+	const char *words[16] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
 				  options->volume ? options->volume : release };
-	size_t count = 5 + add_options(options, words + 5, repeat);
+	size_t count = 5 + add_options(options, words + 5, repeat, seed);
 	int status = 0;
 
 	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);

@@ -69,6 +69,7 @@ struct kc_options {
 	bool last_failed;
 	bool fail_fast;
 	unsigned int retries; /* 0: none */
+	unsigned int seed;    /* 0: the order is not shuffled */
 	int64_t timeout_ms;   /* 0: each case's own */
 	int time;	      /* enum kc_time of run/context.h */
 	unsigned int repeat;  /* 0: once */

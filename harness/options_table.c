@@ -1,6 +1,8 @@
 /* The command line itself. To add an option: a field in struct kc_options, and a row here. */
 #include "options.h"
 
+#include <limits.h>
+
 #include "base/cleanup.h"
 
 #define RUN (1u << KC_COMMAND_RUN)
@@ -215,6 +217,13 @@ const struct kc_option_row kc_option_rows[] = {
 	  .maximum = 100,
 	  .help = "try a case that fails or is broken again, up to N times; what passes then is shown as "
 		  "flaky" },
+	{ .name = "seed",
+	  .argument = "N",
+	  .type = KC_OPTION_NUMBER,
+	  .commands = RUN,
+	  FIELD(seed),
+	  .maximum = UINT_MAX,
+	  .help = "start the cases in an order that depends on N alone" },
 	{ .name = "jobs",
 	  .letter = 'j',
 	  .argument = "N",

@@ -406,6 +406,31 @@ int kc_plan_select(struct kc_plan *plan, const struct kc_plan_selection *selecti
 	return 0;
 }
 
+/* SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014): the same on every machine. */
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t mixed = *state += 0x9e3779b97f4a7c15;
+
+	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+	return mixed ^ mixed >> 31;
+}
+
+void kc_plan_shuffle(struct kc_plan *plan, uint64_t seed)
+{
+	size_t first = 0; /* of the phase */
+
+	for (size_t i = 0; i < plan->count; i++) {
+		size_t other, kept = plan->order[i];
+
+		if (plan->entries[kept].row->phase != plan->entries[plan->order[first]].row->phase)
+			first = i;
+		other = first + (size_t)(next_random(&seed) % (i - first + 1));
+		plan->order[i] = plan->order[other];
+		plan->order[other] = kept;
+	}
+}
+
 void kc_plan_release(struct kc_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)

@@ -90,6 +90,9 @@ struct kc_plan_selection {
 int kc_plan_select(struct kc_plan *plan, const struct kc_plan_selection *selection, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
+/* Another order to start them in, the same for the same seed; phases stay. What must not depend on an order shows that way. */
+void kc_plan_shuffle(struct kc_plan *plan, uint64_t seed);
+
 void kc_plan_release(struct kc_plan *plan);
 
 #endif

@@ -261,6 +261,33 @@ static void of_the_last_run_only_what_did_not_pass(void)
 	}
 }
 
+static void a_seed_gives_an_order_and_always_the_same(void)
+{
+	KC_CLEANUP_PLAN struct kc_plan plan = { 0 }, again = { 0 }, other = { 0 };
+	struct kc_error err = { 0 };
+	bool differs = false;
+	size_t sum = 0;
+
+	KC_REQUIRE_OK(make(&plan, &err), err);
+	KC_REQUIRE_OK(make(&again, &err), err);
+	KC_REQUIRE_OK(make(&other, &err), err);
+	kc_plan_shuffle(&plan, 1);
+	kc_plan_shuffle(&again, 1);
+	KC_CHECK(memcmp(plan.order, again.order, plan.count * sizeof(*plan.order)) == 0);
+	for (uint64_t seed = 2; seed < 12; seed++) {
+		kc_plan_shuffle(&other, seed);
+		differs |= memcmp(plan.order, other.order, plan.count * sizeof(*plan.order)) != 0;
+	}
+	KC_CHECK(differs);
+	/* Each case once, and no phase before the one before it. */
+	for (size_t i = 0; i < plan.count; i++) {
+		sum += other.order[i];
+		KC_CHECK(i == 0 || other.entries[other.order[i]].row->phase >=
+					   other.entries[other.order[i - 1]].row->phase);
+	}
+	KC_CHECK_INT(sum, plan.count * (plan.count - 1) / 2);
+}
+
 static void a_selection_keeps_both_orders(void)
 {
 	static const char *const patterns[] = { "layout" };
@@ -345,6 +372,7 @@ KC_TEST_SUITE(plan, KC_LABEL_FAST, KC_TEST(names_cases_by_image_group_and_row_or
 	      KC_TEST(starts_the_longest_first_and_the_last_phase_last),
 	      KC_TEST(a_given_timeout_replaces_every_limit), KC_TEST(emulated_programs_have_more_time),
 	      KC_TEST(selects_by_substring_or_glob), KC_TEST(what_is_excluded_is_left_out),
-	      KC_TEST(of_the_last_run_only_what_did_not_pass), KC_TEST(a_selection_keeps_both_orders),
+	      KC_TEST(of_the_last_run_only_what_did_not_pass),
+	      KC_TEST(a_seed_gives_an_order_and_always_the_same), KC_TEST(a_selection_keeps_both_orders),
 	      KC_TEST(a_plan_without_cases_is_a_selection_of_nothing),
 	      KC_TEST(refuses_rows_that_could_be_lost));
