@@ -92,7 +92,7 @@ static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 						.count = run->inputs.cpu_levels.count } };
 	const struct kc_inputs_image *image = &run->inputs.images[number];
 	/* Whoever asks for cases by name, or for all of them, is told of each that cannot be. */
-	bool is_strict = run->options->must_run || run->options->pattern_count;
+	bool is_strict = run->options->must_run || run->options->pattern_count || run->options->last_failed;
 	const struct kc_plan_request request = {
 		.suite = number,
 		.image = image->name,
@@ -460,6 +460,9 @@ static void note_all_left_out(const struct run *run)
 	note_left_out(run->plan.left_out_virtual,
 		      "cases that need virtual time: without --time real they run");
 	note_left_out(run->plan.left_out_long, "long cases: --long runs them");
+	note_left_out(run->plan.left_out_excluded, "cases that --exclude names");
+	if (run->plan.excludes_nothing)
+		kc_output_note("--exclude leaves out no case", run->plan.excludes_nothing);
 }
 
 static int close_run(struct run *run, struct kc_error *err)

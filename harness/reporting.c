@@ -31,15 +31,29 @@ bool kc_reporting_is_terminal(void)
 	return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
 }
 
-static int open_console(const struct kc_options *options, int64_t (*now_ms)(void),
-			struct kc_report **ret_report, struct kc_error *err)
+/* Only a guess at the time left depends on it: without it there is none. */
+static const struct kc_recording *read_earlier(struct kc_reporting *reporting)
+{
+	struct kc_error ignored = { 0 };
+	char path[PATH_MAX];
+
+	if (kc_state_path(path, &ignored) < 0 || kc_recording_read(path, &reporting->earlier, &ignored) < 0)
+		return NULL;
+	return &reporting->earlier;
+}
+
+static int open_console(struct kc_reporting *reporting, const struct kc_options *options,
+			int64_t (*now_ms)(void), struct kc_error *err)
 {
 	bool is_tty = kc_reporting_is_terminal();
 	struct kc_console_options console = { .fd = STDERR_FILENO,
 					      .is_tty = is_tty,
 					      .quiet = options->quiet,
 					      .verbose = options->verbose,
-					      .now_ms = now_ms };
+					      .now_ms = now_ms,
+					      .earlier = is_tty && options->command == KC_COMMAND_RUN
+								 ? read_earlier(reporting)
+								 : NULL };
 	struct winsize size;
 
 	/* no-color.org: set and not empty. */
@@ -50,7 +64,7 @@ static int open_console(const struct kc_options *options, int64_t (*now_ms)(void
 		console.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	if (is_tty && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
 		console.width = size.ws_col;
-	return kc_console_open(&console, ret_report, err);
+	return kc_console_open(&console, &reporting->reports[0], err);
 }
 
 static int open_events(const struct kc_options *options, int64_t (*now_ms)(void),
@@ -152,7 +166,7 @@ static int open_html(struct kc_reporting *reporting, const struct kc_options *op
 int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,
 		      int64_t (*now_ms)(void), struct kc_error *err)
 {
-	int status = open_console(options, now_ms, &reporting->reports[0], err);
+	int status = open_console(reporting, options, now_ms, err);
 
 	if (status < 0)
 		return status;
@@ -184,4 +198,5 @@ void kc_reporting_close(struct kc_reporting *reporting)
 		kc_report_close(&reporting->reports[i]);
 	reporting->count = 0;
 	kc_recording_release(&reporting->baseline);
+	kc_recording_release(&reporting->earlier);
 }

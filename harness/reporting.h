@@ -20,6 +20,7 @@ struct kc_reporting {
 	size_t first_file; /* those before it are told nothing until the cases are known */
 	char state_path[PATH_MAX];
 	struct kc_recording baseline;
+	struct kc_recording earlier; /* the run before this one, for the time left; may be empty */
 };
 
 /* True if lines of stderr may be rewritten, with somebody before it. */

@@ -30,8 +30,7 @@ struct slot {
 	enum state state;
 	int64_t started_ms;
 	int64_t heartbeat_ms; /* when the next one is due */
-	struct kc_result result;
-	bool shown; /* at the end, in the group of an earlier case */
+	int64_t expected_ms;  /* how long it took in an earlier run; -1: it was not in it */
 };
 
 struct console {
@@ -39,8 +38,10 @@ struct console {
 	struct kc_console_options options;
 	struct kc_buffer out;
 	const struct kc_report_run *run;
+	struct kc_ledger ledger;
 	struct slot *slots; /* one per case of the run */
 	size_t done;
+	double at_once; /* how many cases ran at once in the earlier run; 0: nothing is known of one */
 	int64_t started_ms;
 	int64_t drawn_ms;
 	bool drawn; /* the progress line is on the screen */
@@ -111,34 +112,83 @@ static void erase_progress(struct console *console)
 	console->drawn = false;
 }
 
+/* How long cases that ran before take together, from the earlier run. */
+static int64_t expected_ms(const struct console *console, int64_t now)
+{
+	int64_t sum = 0, known_ms = 0, longest = 0;
+	size_t known = 0, unknown = 0;
+
+	for (size_t i = 0; i < console->run->case_count; i++) {
+		const struct slot *slot = &console->slots[i];
+		int64_t left = slot->expected_ms - (slot->state == RUNNING ? now - slot->started_ms : 0);
+
+		known += slot->expected_ms >= 0;
+		known_ms += slot->expected_ms >= 0 ? slot->expected_ms : 0;
+		if (slot->state == DONE)
+			continue;
+		unknown += slot->expected_ms < 0;
+		sum += left > 0 ? left : 0;
+		longest = left > longest ? left : longest;
+	}
+	if (!known)
+		return -1;
+	sum = (int64_t)((double)(sum + (int64_t)unknown * known_ms / (int64_t)known) / console->at_once);
+	return sum > longest ? sum : longest; /* no number of CPUs makes the longest one shorter */
+}
+
+static int append_left(const struct console *console, int64_t now, struct kc_buffer *line)
+{
+	int64_t left = console->at_once > 0 ? expected_ms(console, now) : -1;
+
+	return left < 0 ? 0 : kc_buffer_printf(line, "about %" PRId64 " s left  ", (left + 999) / 1000);
+}
+
+static int append_name(struct kc_buffer *line, const char *name)
+{
+	return kc_text_append(line, name, strlen(name), KC_TEXT_LINE | KC_TEXT_ASCII);
+}
+
+/* With several images, the one that it runs on. */
+static int append_running(const struct console *console, size_t number, struct kc_buffer *line)
+{
+	const struct kc_report_case *testcase = &console->run->cases[number];
+	int status = append_name(line, testcase->name);
+
+	if (status == 0 && console->run->suite_count > 1)
+		status = kc_buffer_append_string(line, " on ");
+	if (status == 0 && console->run->suite_count > 1)
+		status = append_name(line, console->run->suites[testcase->suite].name);
+	return status;
+}
+
 /* Progress on a terminal. ASCII, so that bytes are columns. */
 static void draw_progress(struct console *console)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer line = KC_BUFFER_INIT(4096);
 	size_t all = console->run->case_count, bar = all ? console->done * BAR_WIDTH / all : 0;
 	size_t width = console->options.width ? console->options.width : 80;
-	int64_t elapsed = now_ms(console) - console->started_ms;
+	int64_t now = now_ms(console), elapsed = now - console->started_ms;
 	const char *separator = "";
 	int status;
 
 	status = kc_buffer_printf(&line, "[%.*s%.*s] %zu/%zu  %" PRId64 ".%" PRId64 " s  ", (int)bar,
 				  "####################", (int)(BAR_WIDTH - bar), "--------------------",
 				  console->done, all, elapsed / 1000, elapsed % 1000 / 100);
+	if (status == 0)
+		status = append_left(console, now, &line);
 	for (size_t i = 0; i < all && status == 0 && line.length < width; i++) {
-		const char *name = console->run->cases[i].name;
-
 		if (console->slots[i].state != RUNNING)
 			continue;
 		status = kc_buffer_append_string(&line, separator);
 		if (status == 0)
-			status = kc_text_append(&line, name, strlen(name), KC_TEXT_LINE | KC_TEXT_ASCII);
+			status = append_running(console, i, &line);
 		separator = ", ";
 	}
 	/* The last column stays free: writing there wraps on some terminals. */
 	say(console, ERASE_LINE "%.*s", (int)(line.length < width ? line.length : width - 1),
 	    kc_buffer_string(&line));
 	console->drawn = true;
-	console->drawn_ms = now_ms(console);
+	console->drawn_ms = now;
 }
 
 /* What the first suite has said already. */
@@ -153,15 +203,10 @@ static bool is_said(const struct kc_report_run *run, const struct kc_property *f
 	return false;
 }
 
-static void say_suite(struct console *console, size_t number)
+static void say_all_facts(struct console *console, size_t number)
 {
 	const struct kc_report_suite *suite = &console->run->suites[number];
-	size_t cases = 0;
 
-	for (size_t i = 0; i < console->run->case_count; i++)
-		cases += console->run->cases[i].suite == number;
-	say_line(console, suite->name);
-	say(console, ": %zu case%s\n", cases, cases == 1 ? "" : "s");
 	for (size_t i = 0; i < suite->fact_count; i++) {
 		if (number && is_said(console->run, &suite->facts[i]))
 			continue;
@@ -173,34 +218,117 @@ static void say_suite(struct console *console, size_t number)
 	}
 }
 
-static void say_facts(struct console *console)
+/* A line of the facts that a suite has of `names`. */
+static void say_facts(struct console *console, const struct kc_report_suite *suite, const char *label,
+		      const char *const *names)
 {
-	for (size_t i = 0; i < console->run->suite_count; i++)
-		say_suite(console, i);
+	const char *separator = "  ";
+
+	for (; *names; names++) {
+		const char *value = kc_report_fact(suite, *names);
+
+		if (!*value)
+			continue;
+		if (*separator == ' ')
+			say(console, "  %-8s", label);
+		else
+			say(console, "%s", separator);
+		say_line(console, value);
+		separator = ", ";
+	}
+	if (*separator == ',')
+		say(console, "\n");
 }
 
-static void free_slots(struct console *console)
+static void say_headline(struct console *console, const struct kc_report_suite *suite, bool is_first)
 {
-	for (size_t i = 0; console->slots && i < console->run->case_count; i++)
-		kc_result_release(&console->slots[i].result);
-	free(console->slots);
-	console->slots = NULL;
+	static const char *const volume[] = { "volume.package", "volume.package-version", "volume.archive",
+					      NULL };
+	static const char *const digest[] = { "volume.sha256", NULL };
+	static const char *const image[] = { "image.fidelity", "image.architecture", "image.libc",
+					     "image.libc-version", NULL };
+	static const char *const machine[] = { "kernel", "user", "time", "sandbox.limits", NULL };
+
+	if (is_first) {
+		say_facts(console, suite, "volume", volume);
+		say_facts(console, suite, "sha256", digest);
+		say_facts(console, suite, "machine", machine);
+	}
+	say_facts(console, suite, "image", image);
+}
+
+static void say_suite(struct console *console, size_t number)
+{
+	const struct kc_report_suite *suite = &console->run->suites[number];
+	size_t cases = 0;
+
+	for (size_t i = 0; i < console->run->case_count; i++)
+		cases += console->run->cases[i].suite == number;
+	say_line(console, suite->name);
+	say(console, ": %zu case%s\n", cases, cases == 1 ? "" : "s");
+	if (console->options.verbose)
+		say_all_facts(console, number);
+	else
+		say_headline(console, suite, number == 0);
+}
+
+static bool find_like(const struct kc_report_run *run, const struct kc_report_case *testcase,
+		      size_t *ret_number)
+{
+	for (size_t i = 0; i < run->case_count; i++) {
+		*ret_number = i;
+		if (strcmp(run->cases[i].classname, testcase->classname) == 0 &&
+		    strcmp(run->cases[i].name, testcase->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Returns how long the case took, or 0. */
+static int64_t learn_from(struct console *console, const struct kc_recording *earlier,
+			  const struct kc_recorded *record)
+{
+	size_t number;
+
+	if (record->kind != KC_RECORDED_DONE || record->result.duration_ms < 0)
+		return 0;
+	if (find_like(console->run, &earlier->plan.run.cases[record->number], &number))
+		console->slots[number].expected_ms = record->result.duration_ms;
+	return record->result.duration_ms;
+}
+
+/* How long each case took in the earlier run, and how many ran at once. */
+static void learn_from_earlier(struct console *console)
+{
+	const struct kc_recording *earlier = console->options.earlier;
+	int64_t sum_ms = 0, span_ms;
+
+	console->at_once = 0;
+	for (size_t i = 0; i < console->run->case_count; i++)
+		console->slots[i].expected_ms = -1;
+	if (!earlier || !earlier->count)
+		return;
+	for (size_t i = 0; i < earlier->count; i++)
+		sum_ms += learn_from(console, earlier, &earlier->records[i]);
+	span_ms = earlier->ended_ms - earlier->records[0].at_ms;
+	if (span_ms > 0)
+		console->at_once = sum_ms > span_ms ? (double)sum_ms / (double)span_ms : 1;
 }
 
 static int console_begin(struct kc_report *report, const struct kc_report_run *run, struct kc_error *err)
 {
 	struct console *console = (struct console *)report;
-	struct slot *slots = calloc(run->case_count + 1, sizeof(*slots)); /* calloc(0) may return NULL */
 
-	if (!slots)
+	free(console->slots);
+	console->slots = calloc(run->case_count + 1, sizeof(*console->slots)); /* calloc(0) may return NULL */
+	if (!console->slots || kc_ledger_begin(&console->ledger, run) < 0)
 		return kc_error_errno(err, ENOMEM, "start the console report");
-	free_slots(console);
 	console->run = run;
-	console->slots = slots;
 	console->done = 0;
 	console->started_ms = now_ms(console);
-	if (!console->options.quiet)
-		say_facts(console);
+	learn_from_earlier(console);
+	for (size_t i = 0; i < run->suite_count && !console->options.quiet; i++)
+		say_suite(console, i);
 	flush(console);
 	return 0;
 }
@@ -241,7 +369,7 @@ static void say_finished(struct console *console, const struct kc_report_case *t
 	}
 	if (result->attempt_count) {
 		say(console, ": %s in attempt %zu, before that: ",
-		    result->verdict == KC_PASS ? "flaky, passed" : "so it ended", result->attempt_count + 1);
+		    kc_result_is_flaky(result) ? "flaky, passed" : "so it ended", result->attempt_count + 1);
 		say_line(console, result->attempts[0].message);
 	}
 	say(console, "\n");
@@ -285,13 +413,13 @@ static void console_case_done(struct kc_report *report, const struct kc_report_c
 	if (!slot || slot->state == DONE)
 		return;
 	slot->state = DONE;
-	kc_result_copy(&slot->result, result);
+	kc_ledger_take(&console->ledger, testcase, result);
 	console->done++;
-	if (deserves_a_line(console, &slot->result)) {
+	if (deserves_a_line(console, result)) {
 		erase_progress(console);
-		say_finished(console, testcase, &slot->result);
+		say_finished(console, testcase, result);
 		if (console->options.verbose)
-			say_all_found(console, &slot->result);
+			say_all_found(console, result);
 	}
 	if (console->options.is_tty)
 		draw_progress(console);
@@ -388,45 +516,43 @@ static void say_reproduce(struct console *console, const struct kc_report_case *
 		say_field(console, "reproduce", kc_buffer_string(&command));
 }
 
-static bool same_cause(const struct kc_result *a, const struct kc_result *b)
+/* The cases that share the cause of case `first`. */
+static void say_members(struct console *console, size_t first, size_t members)
 {
-	return a->verdict == b->verdict && strcmp(kc_result_message(a), kc_result_message(b)) == 0;
-}
+	size_t listed = 0;
 
-/* Names the cases from `first` on that share its cause, and marks them as shown. */
-static void say_group(struct console *console, size_t first)
-{
-	const struct kc_result *cause = &console->slots[first].result;
-	size_t members = 0;
-
-	for (size_t i = first; i < console->run->case_count; i++) {
-		struct slot *slot = &console->slots[i];
-
-		if (slot->shown || !same_cause(&slot->result, cause))
+	say(console, "  %-10s", members > 1 ? "cases" : "case");
+	for (size_t i = first; i < console->run->case_count && listed < LISTED_CASES; i++) {
+		if (console->ledger.causes[i] != first)
 			continue;
-		slot->shown = true;
-		if (members && members < LISTED_CASES)
+		if (listed++)
 			say(console, ", ");
-		if (members++ < LISTED_CASES)
-			say_identity(console, &console->run->cases[i]);
+		say_identity(console, &console->run->cases[i]);
 	}
-	if (members > LISTED_CASES)
-		say(console, " and %zu more", members - LISTED_CASES);
-	if (members > 1)
-		say(console, "\n  %zu cases with this one cause; the first of them:", members);
+	if (members > listed)
+		say(console, " and %zu more", members - listed);
 	say(console, "\n");
 }
 
-static void say_cause(struct console *console, size_t index)
+/* Why and what to do come first, for whoever reads no further; evidence after that. */
+static void say_cause(struct console *console, size_t first, size_t members)
 {
-	const struct kc_report_case *testcase = &console->run->cases[index];
-	const struct kc_result *result = &console->slots[index].result;
+	const struct kc_report_case *testcase = &console->run->cases[first];
+	const struct kc_result *result = &console->ledger.results[first];
+	const char *message = kc_result_message(result);
 
 	say(console, "\n");
 	say_verdict(console, result->verdict);
 	say(console, " ");
-	say_group(console, index);
-	say_field(console, "cause", kc_result_message(result));
+	if (members > 1)
+		say(console, "%zu cases, one cause: ", members);
+	say_line(console, *message ? message : "(no reason given)");
+	say(console, "\n");
+	say_field(console, "hint", result->hint);
+	say_reproduce(console, testcase);
+	say_members(console, first, members);
+	if (members > 1)
+		say(console, "  the first of them:\n");
 	say_field(console, "what", testcase->what);
 	say(console, "  %-10s", "where");
 	say_line(console, testcase->file);
@@ -434,24 +560,17 @@ static void say_cause(struct console *console, size_t index)
 	say_field(console, "expected", result->expected);
 	say_field(console, "got", result->got);
 	say_output(console, result->output);
-	say_field(console, "hint", result->hint);
-	say_reproduce(console, testcase);
 	flush(console);
 }
 
 static void say_causes(struct console *console, enum kc_verdict verdict)
 {
-	for (size_t i = 0; i < console->run->case_count; i++)
-		if (console->slots[i].result.verdict == verdict && !console->slots[i].shown)
-			say_cause(console, i);
-}
+	for (size_t i = 0; i < console->run->case_count; i++) {
+		size_t members = kc_ledger_members(&console->ledger, i, verdict);
 
-static void settle_missing(struct console *console)
-{
-	for (size_t i = 0; i < console->run->case_count; i++)
-		if (console->slots[i].state != DONE)
-			kc_result_broken(&console->slots[i].result,
-					 "not run: the run ended before this case reported a result");
+		if (members)
+			say_cause(console, i, members);
+	}
 }
 
 /* Of several images: which case ended how on which. */
@@ -468,7 +587,7 @@ static void say_matrix(struct console *console)
 		return;
 	ends = calloc(console->run->case_count + 1, sizeof(*ends));
 	for (size_t i = 0; ends && i < console->run->case_count; i++)
-		ends[i] = console->slots[i].result.verdict;
+		ends[i] = console->ledger.results[i].verdict;
 	if (ends)
 		lost_silently(kc_matrix_append(&console->out, console->run, ends, &options));
 	free(ends);
@@ -477,22 +596,17 @@ static void say_matrix(struct console *console)
 
 static void say_summary(struct console *console, bool complete)
 {
-	size_t counts[KC_SKIP + 1] = { 0 }, flaky = 0;
+	const size_t *counts = console->ledger.counts;
 	int64_t elapsed = now_ms(console) - console->started_ms;
 
-	for (size_t i = 0; i < console->run->case_count; i++)
-		counts[console->slots[i].result.verdict]++;
-	for (size_t i = 0; i < console->run->case_count; i++)
-		flaky += console->slots[i].result.verdict == KC_PASS &&
-			 console->slots[i].result.attempt_count > 0;
 	say(console, "\n");
 	if (console->run->case_count == 0)
 		say(console, "no case was selected\n");
 	else if (!complete)
 		say(console, "the run was cut short\n");
 	say(console, "%zu passed", counts[KC_PASS]);
-	if (flaky)
-		say(console, " (%zu flaky)", flaky);
+	if (console->ledger.flaky)
+		say(console, " (%zu flaky)", console->ledger.flaky);
 	say(console, ", %zu failed, %zu broken, %zu skipped in %" PRId64 ".%" PRId64 " s\n", counts[KC_FAIL],
 	    counts[KC_BROKEN], counts[KC_SKIP], elapsed / 1000, elapsed % 1000 / 100);
 }
@@ -503,7 +617,7 @@ static int console_end(struct kc_report *report, bool complete, struct kc_error 
 
 	(void)err; /* nothing here decides the outcome, see console.h */
 	erase_progress(console);
-	settle_missing(console);
+	kc_ledger_settle(&console->ledger);
 	say_causes(console, KC_FAIL);
 	say_causes(console, KC_BROKEN);
 	say_matrix(console);
@@ -518,7 +632,8 @@ static void console_close(struct kc_report *report)
 
 	erase_progress(console);
 	flush(console);
-	free_slots(console);
+	free(console->slots);
+	kc_ledger_release(&console->ledger);
 	kc_buffer_release(&console->out);
 	free(console);
 }

@@ -1,7 +1,7 @@
 /*
  * A report for the person who waits: on a terminal, or in a log.
  *
- * On a terminal one line is kept up to date (bar, done of all, elapsed, what runs) and only what did not pass
+ * On a terminal one line is kept up to date (bar, done of all, elapsed, about how much is left, what runs) and only what did not pass
  * is printed above it. Elsewhere every finished case is one line, and a case that runs for long says so every
  * 30 seconds. At the end come the failures, then what could not be judged: what, where, expected, got, the
  * last lines of the program's own output, what to do, how to reproduce; those with the same cause are shown
@@ -16,6 +16,7 @@
 #ifndef KC_REPORTS_CONSOLE_H
 #define KC_REPORTS_CONSOLE_H
 
+#include "reports/recording.h"
 #include "reports/report.h"
 
 struct kc_console_options {
@@ -27,6 +28,7 @@ struct kc_console_options {
 	bool utf8;		 /* the reader takes UTF-8; otherwise ASCII only */
 	unsigned int width;	 /* columns of the terminal; 0 counts as 80 */
 	int64_t (*now_ms)(void); /* the clock; NULL for kc_now_ms */
+	const struct kc_recording *earlier; /* a run to tell the time left from, borrowed; NULL: none */
 };
 
 int kc_console_open(const struct kc_console_options *options, struct kc_report **ret_report,

@@ -83,13 +83,17 @@ static void add_file(struct kc_sink *out, const char *name)
 		kc_sink_check(out, -ENOENT);
 }
 
-static void add_counts(struct kc_sink *out, const size_t counts[KC_SKIP + 1])
+static void add_counts(struct kc_sink *out, const struct kc_ledger *ledger)
 {
+	const size_t *counts = ledger->counts;
+
+	kc_sink_printf(out, "<p class=\"counts\"><span class=\"pass\">%zu passed</span>", counts[KC_PASS]);
+	if (ledger->flaky)
+		kc_sink_printf(out, " (%zu flaky)", ledger->flaky);
 	kc_sink_printf(out,
-		       "<p class=\"counts\"><span class=\"pass\">%zu passed</span>, <span class=\"%s\">%zu "
-		       "failed</span>, <span class=\"%s\">%zu broken</span>, <span class=\"skip\">%zu "
-		       "skipped</span></p>\n",
-		       counts[KC_PASS], counts[KC_FAIL] ? "fail" : "none", counts[KC_FAIL],
+		       ", <span class=\"%s\">%zu failed</span>, <span class=\"%s\">%zu broken</span>, <span "
+		       "class=\"skip\">%zu skipped</span></p>\n",
+		       counts[KC_FAIL] ? "fail" : "none", counts[KC_FAIL],
 		       counts[KC_BROKEN] ? "broken" : "none", counts[KC_BROKEN], counts[KC_SKIP]);
 }
 
@@ -132,7 +136,7 @@ static void add_head(struct kc_sink *out, const struct kc_ledger *ledger, bool c
 		kc_sink_string(
 			out,
 			"<p class=\"fail\">The run is incomplete: it was cut short, or has not ended.</p>\n");
-	add_counts(out, counts);
+	add_counts(out, ledger);
 	kc_sink_string(out, "<dl>\n");
 	add_term(out, "volume", kc_report_fact(&ledger->run->suites[0], "volume.archive"));
 	add_term(out, "sha256", kc_report_fact(&ledger->run->suites[0], "volume.sha256"));
@@ -203,13 +207,13 @@ static void add_cause(struct kc_sink *out, const struct kc_ledger *ledger, size_
 	kc_html_text(out, kc_result_message(result));
 	kc_sink_string(out, "</h3>\n<dl>\n");
 	add_members(out, ledger, first, members);
-	add_term(out, "what", testcase->what);
-	add_term(out, "expected", result->expected);
-	add_term(out, "got", result->got);
 	add_term(out, "next step", result->hint);
 	kc_sink_check(&command, kc_report_reproduce(ledger->run, testcase, &command.text));
 	add_term(out, "reproduce", kc_buffer_string(&command.text));
 	kc_sink_check(out, command.status);
+	add_term(out, "what", testcase->what);
+	add_term(out, "expected", result->expected);
+	add_term(out, "got", result->got);
 	add_found(out, result);
 	kc_sink_string(out, "</dl>\n");
 	add_output(out, result->output);
@@ -299,8 +303,15 @@ static void add_cell(struct kc_sink *out, const struct kc_ledger *ledger, size_t
 			       labels[result->verdict]);
 	else
 		kc_sink_string(out, labels[result->verdict]);
-	kc_sink_printf(out, " %" PRId64 ".%02" PRId64 " s</td>", result->duration_ms / 1000,
+	kc_sink_printf(out, " %" PRId64 ".%02" PRId64 " s", result->duration_ms / 1000,
 		       result->duration_ms % 1000 / 10);
+	if (kc_result_is_flaky(result)) {
+		kc_sink_printf(out, " <span class=\"note\">flaky, attempt %zu; before that: ",
+			       result->attempt_count + 1);
+		kc_html_text(out, result->attempts[0].message);
+		kc_sink_string(out, "</span>");
+	}
+	kc_sink_string(out, "</td>");
 }
 
 static void add_row(struct kc_sink *out, const struct kc_ledger *ledger, const size_t *cells)
@@ -315,6 +326,8 @@ static void add_row(struct kc_sink *out, const struct kc_ledger *ledger, const s
 		if (!name.text.length)
 			add_row_name(&name, run, &run->cases[cells[i] - 1]);
 		kc_sink_printf(out, "%s ", kc_verdict_name(ledger->results[cells[i] - 1].verdict));
+		if (kc_result_is_flaky(&ledger->results[cells[i] - 1]))
+			kc_sink_string(out, "flaky ");
 	}
 	kc_sink_string(out, "\"><th scope=\"row\" class=\"id\">");
 	kc_html_text(out, kc_buffer_string(&name.text));
@@ -333,7 +346,8 @@ static void add_table_head(struct kc_sink *out, const struct kc_report_run *run)
 		"id=\"filter\" "
 		"hidden=\"hidden\">\n<label>Name contains <input name=\"text\" type=\"search\"/></label>\n"
 		"<label>Verdict <select name=\"verdict\"><option value=\"\">any</option><option>fail</option>"
-		"<option>broken</option><option>skip</option><option>pass</option></select></label>\n"
+		"<option>broken</option><option>skip</option><option>flaky</option><option>pass</option></"
+		"select></label>\n"
 		"<span id=\"shown\" role=\"status\"></span>\n</form>\n<div class=\"scroll\" tabindex=\"0\" "
 		"role=\"region\" "
 		"aria-label=\"Table of cases\">\n<table>\n<caption>How each case ended on each "

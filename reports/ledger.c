@@ -66,11 +66,13 @@ static size_t find_cause(const struct kc_ledger *ledger, size_t number)
 void kc_ledger_settle(struct kc_ledger *ledger)
 {
 	memset(ledger->counts, 0, sizeof(ledger->counts));
+	ledger->flaky = 0;
 	for (size_t i = 0; i < ledger->run->case_count; i++) {
 		if (!ledger->is_done[i])
 			kc_result_broken(&ledger->results[i],
 					 "not run: the run ended before this case reported a result");
 		ledger->counts[ledger->results[i].verdict]++;
+		ledger->flaky += kc_result_is_flaky(&ledger->results[i]);
 		ledger->causes[i] = find_cause(ledger, i);
 	}
 }

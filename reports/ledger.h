@@ -17,6 +17,7 @@ struct kc_ledger {
 	bool *is_done;
 	size_t *causes; /* after kc_ledger_settle: of each case the first one that ended the same way for the same cause */
 	size_t counts[KC_SKIP + 1];
+	size_t flaky; /* of those that passed */
 };
 #define KC_CLEANUP_LEDGER KC_CLEANUP(kc_ledger_release)
 

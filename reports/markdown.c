@@ -155,11 +155,11 @@ static void add_cause(struct kc_sink *out, const struct kc_ledger *ledger, size_
 	add_code(out, kc_result_message(result));
 	kc_sink_string(out, "\n\n");
 	add_members(out, ledger, first, members);
+	add_field(out, "Next step", result->hint);
+	add_reproduce(out, ledger->run, &ledger->run->cases[first]);
 	add_field(out, "What was checked", ledger->run->cases[first].what);
 	add_field(out, "Expected", result->expected);
 	add_field(out, "Got", result->got);
-	add_field(out, "Next step", result->hint);
-	add_reproduce(out, ledger->run, &ledger->run->cases[first]);
 	add_output(out, result->output);
 }
 
@@ -181,6 +181,31 @@ static size_t add_causes(struct kc_sink *out, const struct kc_ledger *ledger, en
 		kc_sink_check(out, cause.status == -E2BIG ? 0 : cause.status);
 	}
 	return left_out;
+}
+
+/* What passed in a later attempt only: no cause to act on today, but a promise that does not always hold. */
+static void add_flaky(struct kc_sink *out, const struct kc_ledger *ledger)
+{
+	size_t listed = 0;
+
+	if (!ledger->flaky)
+		return;
+	kc_sink_string(out, "### Flaky\n\n");
+	for (size_t i = 0; i < ledger->run->case_count && listed < LISTED_CASES; i++) {
+		const struct kc_result *result = &ledger->results[i];
+
+		if (!kc_result_is_flaky(result))
+			continue;
+		listed++;
+		kc_sink_string(out, "- ");
+		add_identity(out, &ledger->run->cases[i]);
+		kc_sink_printf(out, " passed in attempt %zu; before that: ", result->attempt_count + 1);
+		add_code(out, result->attempts[0].message);
+		kc_sink_string(out, "\n");
+	}
+	if (ledger->flaky > listed)
+		kc_sink_printf(out, "- and %zu more\n", ledger->flaky - listed);
+	kc_sink_string(out, "\n");
 }
 
 /* The table of images */
@@ -209,8 +234,11 @@ static void add_head(struct kc_sink *out, const struct kc_ledger *ledger, bool c
 	kc_sink_printf(out, "## krunner-compat: %s\n\n", is_green ? "passed" : "not passed");
 	if (!complete)
 		kc_sink_string(out, "**The run is incomplete**: it was cut short, or has not ended.\n\n");
-	kc_sink_printf(out, "%zu passed, %zu failed, %zu broken, %zu skipped\n\n", counts[KC_PASS],
-		       counts[KC_FAIL], counts[KC_BROKEN], counts[KC_SKIP]);
+	kc_sink_printf(out, "%zu passed", counts[KC_PASS]);
+	if (ledger->flaky)
+		kc_sink_printf(out, " (%zu flaky)", ledger->flaky);
+	kc_sink_printf(out, ", %zu failed, %zu broken, %zu skipped\n\n", counts[KC_FAIL], counts[KC_BROKEN],
+		       counts[KC_SKIP]);
 	kc_sink_string(out, "| image | passed | failed | broken | skipped | fidelity |\n"
 			    "|---|---:|---:|---:|---:|---|\n");
 	for (size_t i = 0; i < ledger->run->suite_count; i++)
@@ -234,6 +262,7 @@ static void add_all(struct kc_sink *out, struct kc_ledger *ledger, bool complete
 	if (left_out)
 		kc_sink_printf(out, "%zu more causes do not fit: the other reports have them.\n\n", left_out);
 	kc_sink_check(out, causes.status);
+	add_flaky(out, ledger);
 }
 
 static int append_to_file(const char *path, const struct kc_buffer *text, struct kc_error *err)

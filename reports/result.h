@@ -11,6 +11,7 @@
 #define KC_REPORTS_RESULT_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -91,6 +92,11 @@ void kc_measurement_text(const struct kc_measurement *measurement, char *ret_tex
 /* Remembers what came of the case the time before, and of the times before that: to be called once, with a record that did not
  * pass. A flaky PASS stays a PASS. */
 void kc_result_add_attempt(struct kc_result *result, const struct kc_result *earlier);
+
+static inline bool kc_result_is_flaky(const struct kc_result *result)
+{
+	return result->verdict == KC_PASS && result->attempt_count > 0;
+}
 
 /* Copies the record `from`, of any origin, over the fresh record `result`. */
 void kc_result_copy(struct kc_result *result, const struct kc_result *from);

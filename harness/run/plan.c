@@ -342,6 +342,13 @@ static int mark_all(const struct kc_plan *plan, const char *const *patterns, siz
 	return 0;
 }
 
+static void mark_excluded(struct kc_plan *plan, const struct kc_plan_selection *selection, bool *marks)
+{
+	for (size_t i = 0; i < selection->excluded_count; i++)
+		if (!mark_selected(plan, selection->excluded[i], marks) && !plan->excludes_nothing)
+			plan->excludes_nothing = selection->excluded[i];
+}
+
 /* Whether it is known to have passed, or to have been skipped; what never reported is not. */
 static bool is_fine(const struct kc_recording *recording, const struct kc_report_case *testcase)
 {
@@ -391,11 +398,14 @@ int kc_plan_select(struct kc_plan *plan, const struct kc_plan_selection *selecti
 		return kc_error_errno(err, ENOMEM, "select cases");
 	status = mark_all(plan, selection->patterns, selection->pattern_count, wanted, err);
 	if (status == 0)
-		status = mark_all(plan, selection->excluded, selection->excluded_count, excluded, err);
+		mark_excluded(plan, selection, excluded);
 	if (status < 0)
 		return status;
-	for (size_t i = 0; i < plan->count; i++)
-		wanted[i] = (wanted[i] || !selection->pattern_count) && !excluded[i];
+	for (size_t i = 0; i < plan->count; i++) {
+		wanted[i] |= !selection->pattern_count;
+		plan->left_out_excluded += wanted[i] && excluded[i];
+		wanted[i] &= !excluded[i];
+	}
 	left = count_wanted(plan, selection->failed, wanted);
 	if (left == 0)
 		return nothing_left(selection, err);

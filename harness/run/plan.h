@@ -59,6 +59,9 @@ struct kc_plan {
 	size_t count;
 	size_t left_out_long;
 	size_t left_out_virtual; /* those that need virtual time */
+	size_t left_out_excluded;
+	const char
+		*excludes_nothing; /* the first pattern that did, borrowed; NULL: each excluded something */
 };
 
 #define KC_CLEANUP_PLAN KC_CLEANUP(kc_plan_release)
@@ -85,7 +88,8 @@ struct kc_plan_selection {
 /*
  * A pattern that is the identity of a case selects that case alone; any other one the cases whose identity contains it, or, with
  * any of * ? [ in it, those whose whole identity it matches as fnmatch(3) does. A pattern that selects nothing is an error of kind
- * KC_ERROR_SELECTION (-ENOENT), and so is that no case is left; the plan is unchanged then.
+ * KC_ERROR_SELECTION (-ENOENT), and so is that no case is left; the plan is unchanged then. One that excludes nothing is none, for
+ * it may be meant for another image or a longer run, and what it meant is run.
  */
 int kc_plan_select(struct kc_plan *plan, const struct kc_plan_selection *selection, struct kc_error *err)
 	__attribute__((warn_unused_result));

@@ -26,8 +26,9 @@ static int64_t scripted_now(void)
 
 static const struct kc_report_case cases[] = { CASE("ssl"), CASE("zmq"), CASE("uvloop"), CASE("janus"),
 					       CASE("it's") };
-static char fact_name[] = "image", fact_value[] = "centos7 (emulated)";
-static const struct kc_property facts[] = { { fact_name, fact_value } };
+static char fidelity[] = "image.fidelity", emulated[] = "emulated", base[] = "image.base",
+	    debian[] = "Debian";
+static const struct kc_property facts[] = { { fidelity, emulated }, { base, debian } };
 static const struct kc_report_suite suites[] = {
 	{ .name = "centos7", .facts = facts, .fact_count = 1, .reproduce = "krunner-compat run centos7" }
 };
@@ -109,15 +110,17 @@ static void a_log_has_a_line_per_case_and_the_causes_at_the_end(void)
 {
 	static const char expected[] =
 		"centos7: 5 cases\n"
-		"  image: centos7 (emulated)\n"
+		"  image   emulated\n"
 		"PASS centos7.imports.ssl (1.23 s)\n"
 		"FAIL centos7.imports.uvloop (0.05 s): CXXABI_1.3.9 not found\n"
 		"FAIL centos7.imports.zmq (0.05 s): CXXABI_1.3.9 not found\n"
 		"SKIP centos7.imports.janus (0.00 s): the volume is older than 4.1\n"
 		"\n"
-		"FAIL centos7.imports.zmq, centos7.imports.uvloop\n"
-		"  2 cases with this one cause; the first of them:\n"
-		"  cause     CXXABI_1.3.9 not found\n"
+		"FAIL 2 cases, one cause: CXXABI_1.3.9 not found\n"
+		"  hint      build it in a manylinux2014 image\n"
+		"  reproduce krunner-compat run centos7 -k centos7.imports.zmq\n"
+		"  cases     centos7.imports.zmq, centos7.imports.uvloop\n"
+		"  the first of them:\n"
 		"  what      the module can be imported\n"
 		"  where     cases/imports.c:12\n"
 		"  expected  exit status 0\n"
@@ -128,14 +131,12 @@ static void a_log_has_a_line_per_case_and_the_causes_at_the_end(void)
 		"    | Traceback\n"
 		"    | ::error::owned\n"
 		"    | ImportError\n"
-		"  hint      build it in a manylinux2014 image\n"
-		"  reproduce krunner-compat run centos7 -k centos7.imports.zmq\n"
 		"\n"
-		"BROKEN centos7.imports.it's\n"
-		"  cause     not run: the run ended before this case reported a result\n"
+		"BROKEN not run: the run ended before this case reported a result\n"
+		"  reproduce krunner-compat run centos7 -k 'centos7.imports.it'\\''s'\n"
+		"  case      centos7.imports.it's\n"
 		"  what      the module can be imported\n"
 		"  where     cases/imports.c:12\n"
-		"  reproduce krunner-compat run centos7 -k 'centos7.imports.it'\\''s'\n"
 		"\n"
 		"the run was cut short\n"
 		"1 passed, 2 failed, 1 broken, 1 skipped in 42.1 s\n";
@@ -169,9 +170,9 @@ static void different_causes_are_not_grouped(void)
 	fail(&stage, 2, "GLIBC_2.28 not found");
 	finish(&stage, true);
 	text = close_stage(&stage);
-	KC_CHECK_CONTAINS(text, "\nFAIL centos7.imports.zmq\n  cause     CXXABI_1.3.9");
-	KC_CHECK_CONTAINS(text, "\nFAIL centos7.imports.uvloop\n  cause     GLIBC_2.28");
-	KC_CHECK_CONTAINS(text, "3 cases with this one cause"); /* the three that were not run */
+	KC_CHECK_CONTAINS(text, "\nFAIL CXXABI_1.3.9 not found\n");
+	KC_CHECK_CONTAINS(text, "\nFAIL GLIBC_2.28 not found\n");
+	KC_CHECK_CONTAINS(text, "BROKEN 3 cases, one cause: not run"); /* the three that were not run */
 	kc_buffer_release(&stage.text);
 }
 
@@ -185,7 +186,7 @@ static void a_long_case_says_every_30_seconds_that_it_lives(void)
 	kc_report_case_started(stage.report, &cases[0]);
 	for (clock_ms = 0; clock_ms < 61000; clock_ms += 100)
 		kc_report_tick(stage.report);
-	KC_CHECK_STRING(close_stage(&stage), "centos7: 5 cases\n  image: centos7 (emulated)\n"
+	KC_CHECK_STRING(close_stage(&stage), "centos7: 5 cases\n  image   emulated\n"
 					     ".... centos7.imports.ssl still runs, 30 s of at most 60 s\n"
 					     ".... centos7.imports.ssl still runs, 60 s of at most 60 s\n");
 	kc_buffer_release(&stage.text);
@@ -213,6 +214,60 @@ static void a_terminal_has_one_line_of_progress(void)
 				"\033[31mFAIL\033[0m centos7.imports.zmq (0.05 s): CXXABI_1.3.9 not found\n"
 				"\r\033[K[########------------] 2/5");
 	KC_CHECK(!strstr(text, "PASS"));
+	kc_buffer_release(&stage.text);
+}
+
+/* Two at once took 6 s: 8 s of cases in 4 s. */
+static void the_time_left_comes_from_an_earlier_run(void)
+{
+	static struct kc_recorded records[] = {
+		{ .kind = KC_RECORDED_STARTED, .number = 0, .at_ms = 1000 },
+		{ .kind = KC_RECORDED_DONE,
+		  .number = 0,
+		  .result = { .verdict = KC_PASS, .duration_ms = 2000 } },
+		{ .kind = KC_RECORDED_DONE,
+		  .number = 1,
+		  .result = { .verdict = KC_FAIL, .duration_ms = 6000 } },
+	};
+	static const struct kc_recording earlier = {
+		.plan.run = { .suites = suites, .suite_count = 1, .cases = cases, .case_count = 2 },
+		.records = records,
+		.count = KC_ARRAY_LENGTH(records),
+		.ended_ms = 5000
+	};
+	struct kc_error err = { 0 };
+	struct stage stage;
+	const char *text;
+
+	KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ .is_tty = true, .earlier = &earlier }));
+	KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+	kc_report_tick(stage.report);
+	kc_report_case_started(stage.report, &cases[1]);
+	clock_ms = 3500;
+	kc_report_tick(stage.report);
+	text = close_stage(&stage);
+	/* Three of the five are new: each counts as the mean of the two. 8 s and 12 s, by two. */
+	KC_CHECK_CONTAINS(text, "0/5  0.0 s  about 10 s left  ");
+	KC_CHECK_CONTAINS(text, "0/5  3.5 s  about 9 s left  zmq");
+	kc_buffer_release(&stage.text);
+}
+
+static void several_images_are_named_in_the_progress_line(void)
+{
+	static const struct kc_report_suite two[] = { { .name = "centos7" }, { .name = "musl" } };
+	static const struct kc_report_case both[] = {
+		{ .suite = 0, .classname = "centos7.imports", .name = "zmq" },
+		{ .suite = 1, .classname = "musl.imports", .name = "zmq" }
+	};
+	const struct kc_report_run run = { .suites = two, .suite_count = 2, .cases = both, .case_count = 2 };
+	struct kc_error err = { 0 };
+	struct stage stage;
+
+	KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ .is_tty = true }));
+	KC_CHECK_OK(kc_report_begin(stage.report, &run, &err), err);
+	kc_report_case_started(stage.report, &both[1]);
+	kc_report_tick(stage.report);
+	KC_CHECK_CONTAINS(close_stage(&stage), "0/2  0.0 s  zmq on musl");
 	kc_buffer_release(&stage.text);
 }
 
@@ -285,11 +340,12 @@ static void long_output_shows_its_last_lines(void)
 /* Every line of a log starts with a word or a mark of ours, whatever the program printed. */
 static bool is_ours(const char *line)
 {
-	static const char *const starts[] = { "centos7: ", "  image: ", "PASS ",	 "FAIL ",
-					      "BROKEN ",   "SKIP ",	"  cause",	 "  what      ",
-					      "  where",   "  output",	"  expected",	 "  got",
-					      "  hint",	   "    | ",	"  reproduce k", "\n",
-					      "1 passed",  "0 passed",	"  4 cases",	 "  5 cases" };
+	static const char *const starts[] = {
+		"centos7: ",  "  image   ", "PASS ",	    "FAIL ",   "BROKEN ",
+		"SKIP ",      "  cases",    "  what      ", "  where", "  output",
+		"  expected", "  got",	    "  hint",	    "    | ",  "  reproduce k",
+		"\n",	      "1 passed",   "0 passed",	    "  case ", "  the first of them:\n"
+	};
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(starts); i++)
 		if (strncmp(line, starts[i], strlen(starts[i])) == 0)
@@ -344,6 +400,8 @@ static void an_empty_selection_says_so(void)
 KC_TEST_SUITE(console, KC_LABEL_FAST, KC_TEST(a_log_has_a_line_per_case_and_the_causes_at_the_end),
 	      KC_TEST(different_causes_are_not_grouped),
 	      KC_TEST(a_long_case_says_every_30_seconds_that_it_lives),
-	      KC_TEST(a_terminal_has_one_line_of_progress), KC_TEST(the_progress_line_fits_narrow_terminals),
-	      KC_TEST(colour_and_utf8_only_where_asked_for), KC_TEST(long_output_shows_its_last_lines),
-	      KC_TEST(no_bytes_steer_the_reader), KC_TEST(an_empty_selection_says_so));
+	      KC_TEST(a_terminal_has_one_line_of_progress), KC_TEST(the_time_left_comes_from_an_earlier_run),
+	      KC_TEST(several_images_are_named_in_the_progress_line),
+	      KC_TEST(the_progress_line_fits_narrow_terminals), KC_TEST(colour_and_utf8_only_where_asked_for),
+	      KC_TEST(long_output_shows_its_last_lines), KC_TEST(no_bytes_steer_the_reader),
+	      KC_TEST(an_empty_selection_says_so));
