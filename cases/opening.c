@@ -13,6 +13,8 @@ static void opening(const struct kc_case *row, struct kc_case_context *context, 
 		kc_result_skip(result, "%s", context->opening->text);
 	else
 		kc_result_broken_by(result, context->opening);
+	if (context->opening && context->opening->hint[0])
+		kc_result_hint(result, "%s", context->opening->hint);
 }
 
 static const struct kc_case cases[] = {

@@ -12,6 +12,7 @@
 #include "image/reference.h"
 #include "output.h"
 #include "reporting.h"
+#include "reports/ledger.h"
 #include "reports/recording.h"
 #include "reports/text.h"
 #include "run/inputs.h"
@@ -36,6 +37,7 @@ struct run {
 	struct kc_report_suite *opening_suites;
 	struct kc_report_run opening_run;
 	struct kc_recording last; /* of --last-failed */
+	char kit[KC_SHA256_HEX_SIZE];
 	char hostname[HOST_NAME_MAX + 1];
 	int64_t started_ms;
 	struct suite *suites; /* one for each image; reports borrow all of this until they are closed */
@@ -62,7 +64,8 @@ static const char *architecture(const struct kc_options *options)
 
 static int open_inputs(struct run *run, struct kc_error *err)
 {
-	struct kc_waiting waiting = { .is_tty = kc_reporting_is_terminal(), .quiet = run->options->quiet };
+	struct kc_waiting waiting = { .is_tty = kc_reporting_is_terminal(STDERR_FILENO),
+				      .quiet = run->options->quiet };
 	const struct kc_inputs_request request = { .images = (const char *const *)run->options->operands,
 						   .image_count = run->options->operand_count,
 						   .volume = run->options->volume,
@@ -72,11 +75,14 @@ static int open_inputs(struct run *run, struct kc_error *err)
 						   .require_real = run->options->require_real,
 						   .time = (enum kc_time)run->options->time,
 						   .architecture = architecture(run->options),
+						   .kit = run->kit,
 						   .progress = kc_waiting_download,
 						   .listener = kc_waiting_work,
 						   .context = &waiting };
-	int status = kc_inputs_open(&run->inputs, &request, err);
+	int status = kc_cases_digest(run->kit, err);
 
+	if (status == 0)
+		status = kc_inputs_open(&run->inputs, &request, err);
 	kc_waiting_end(&waiting);
 	return status;
 }
@@ -104,10 +110,31 @@ static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 		.repeat = run->options->repeat,
 		.is_brief = !run->options->is_long && !is_strict,
 		.is_real_time = run->options->time == KC_TIME_REAL && !is_strict,
-		.is_emulated = kc_inputs_emulator(&run->inputs) != NULL
+		.is_emulated = kc_inputs_emulator(&run->inputs) != NULL,
+		.is_unopened = image->failure.code != 0
 	};
 
 	return kc_plan_add(&run->plan, &request, err);
+}
+
+/* What failed in another volume says nothing of this one: a green run of it would be taken for the mended one. */
+static int check_last_volume(const struct run *run, struct kc_error *err)
+{
+	const struct kc_report_suite *last = run->last.plan.run.suites;
+	const char *sha256 = kc_report_fact(last, "volume.sha256");
+
+	if (!*sha256 || strcmp(sha256, run->inputs.volume.sha256) == 0)
+		return 0;
+	(void)kc_error_set(
+		err, EINVAL,
+		"run: --last-failed: the last run was of another volume: %s %s, sha256 %.12s, this "
+		"is %s %s, sha256 %.12s",
+		kc_report_fact(last, "volume.archive"), kc_report_fact(last, "volume.package-version"),
+		sha256, run->inputs.volume.name, run->inputs.volume.wheel.version, run->inputs.volume.sha256);
+	kc_error_hint(err, "%s --last-failed",
+		      last->reproduce && *last->reproduce ? last->reproduce : "name it:");
+	err->kind = KC_ERROR_USAGE;
+	return -EINVAL;
 }
 
 static int make_plan(struct run *run, struct kc_error *err)
@@ -118,7 +145,7 @@ static int make_plan(struct run *run, struct kc_error *err)
 						     .excluded_count = run->options->excluded_count,
 						     .failed =
 							     run->options->last_failed ? &run->last : NULL };
-	int status = 0;
+	int status = run->options->last_failed ? check_last_volume(run, err) : 0;
 
 	for (size_t i = 0; status == 0 && i < run->inputs.image_count; i++)
 		status = add_to_plan(run, i, err);
@@ -159,6 +186,8 @@ static size_t add_options(const struct kc_options *options, const char *words[],
 	}
 	if (options->force)
 		words[count++] = "--force";
+	if (options->must_run)
+		words[count++] = "--must-run";
 	if (options->time != KC_TIME_VIRTUAL) {
 		words[count++] = "--time";
 		words[count++] = kc_time_name((enum kc_time)options->time);
@@ -184,7 +213,10 @@ static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 	const struct kc_options *options = run->options;
 	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)], repeat[16],
 		seed[16];
-	const char *words[16] = { "krunner-compat", "run", run->inputs.images[number].text, "--volume",
+	const char *called_as =
+		getenv("KC_CALLED_AS"); /* `bootstrap` sets it: what its caller can type again */
+	const char *words[16] = { called_as && *called_as ? called_as : "krunner-compat", "run",
+				  run->inputs.images[number].text, "--volume",
 				  options->volume ? options->volume : release };
 	size_t count = 5 + add_options(options, words + 5, repeat, seed);
 	int status = 0;
@@ -430,6 +462,8 @@ static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_
 	if (status < 0)
 		return status;
 	note_origin(run);
+	if (run->options->settings[0] && !run->options->quiet)
+		kc_output_note("settings from", run->options->settings);
 	if (!run->options->list)
 		status = kc_reporting_open(&run->reporting, run->options, kc_now_ms, err);
 	if (status == 0 && !run->options->list)

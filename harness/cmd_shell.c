@@ -190,7 +190,7 @@ static int choose_command(struct shell *shell, struct kc_error *err)
 static int open_inputs(struct shell *shell, struct kc_error *err)
 {
 	const struct kc_options *options = shell->options;
-	struct kc_waiting waiting = { .is_tty = kc_reporting_is_terminal() };
+	struct kc_waiting waiting = { .is_tty = kc_reporting_is_terminal(STDERR_FILENO) };
 	const struct kc_inputs_request request = { .images = (const char *const *)options->operands,
 						   .image_count = 1,
 						   .volume = options->volume,

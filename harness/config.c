@@ -257,6 +257,7 @@ int kc_config_apply(struct kc_options *options, kc_config_store *store, struct k
 		status = kc_file_read(AT_FDCWD, path, &text, err);
 		if (status == 0)
 			status = apply_text(options, path, &text, store, err);
+		(void)snprintf(options->settings, sizeof(options->settings), "%s", path);
 	}
 	for (char **entry = environ; status == 0 && *entry; entry++)
 		status = apply_variable(options, *entry, store, err);

@@ -92,8 +92,28 @@ static void write_man(void)
 	}
 	fputs(".SH FILES\n.TP\n.I $XDG_CACHE_HOME/krunner\\-compat\nUnpacked volumes and images, by digest; "
 	      "verified before "
-	      "each use.\n.TP\n.I $XDG_STATE_HOME/krunner\\-compat/last\\-run.jsonl\nThe events of the last "
-	      "run.\n",
+	      "each use. Without the variable, below\n.IR ~/.cache .\n.TP\n.I "
+	      "$XDG_STATE_HOME/krunner\\-compat/last\\-run.jsonl\nThe events of the last run of whole "
+	      "images. "
+	      "Without the "
+	      "variable, below\n.IR ~/.local/state .\n.TP\n.I ./krunner\\-compat.json\n"
+	      "Settings: an object whose keys are names of options. Or\n.IR "
+	      "$XDG_CONFIG_HOME/krunner\\-compat/krunner\\-compat.json ,\nwhere that is not there.\n"
+	      ".SH ENVIRONMENT\n.TP\n.B KRUNNER_COMPAT_\\fIOPTION\\fR\nA setting by the name of its option "
+	      "in "
+	      "capitals, "
+	      "such as\n.BR KRUNNER_COMPAT_MUST_RUN=true .\nThe command line overrides it, and it the "
+	      "files.\n"
+	      ".TP\n.B NO_COLOR\nIf set and not empty, no colors.\n"
+	      ".TP\n.B GITHUB_ACTIONS\nIf\n.IR true ,\nfailures annotate the log and the report is added to "
+	      "the "
+	      "summary "
+	      "of the job.\n"
+	      ".SH EXAMPLES\n.TP\n.B krunner\\-compat run centos7\nChecks the newest release.\n"
+	      ".TP\n.B krunner\\-compat run all \\-\\-volume FILE \\-\\-must\\-run \\-\\-junit out.xml\n"
+	      "Checks an archive on all that it must pass on, in CI.\n"
+	      ".TP\n.B krunner\\-compat run centos7 \\-\\-volume FILE \\-\\-last\\-failed\n"
+	      "Checks again what did not pass.\n",
 	      stdout);
 }
 
@@ -101,7 +121,7 @@ static void write_man(void)
 
 static void put_words(const char *operand)
 {
-	for (; operand && *operand; operand++)
+	for (; operand && *operand && *operand != ' '; operand++) /* after the blank others may follow */
 		putchar(*operand == '|' ? ' ' : *operand);
 }
 
@@ -161,6 +181,9 @@ static void write_bash(void)
 	fputs("\tesac\n"
 	      "\tcase ${COMP_WORDS[1]}:$word in\n  run:-*) ;;\n"
 	      "  run:*) words=\"all $(krunner-compat list images 2>/dev/null | sed '1d; s/ .*//')\" ;;\n"
+	      "  shell:*) words=$(krunner-compat list images 2>/dev/null | sed '1d; s/ .*//') ;;\n"
+	      "  images:*) [ \"$COMP_CWORD\" -eq 2 ] ||\n"
+	      "    words=$(krunner-compat list images 2>/dev/null | sed '1d; s/ .*//') ;;\n"
 	      "\treport:[!-]* | report:)\n\t\tCOMPREPLY=($(compgen -f -- "
 	      "\"$word\"))\n\t\treturn\n\t\t;;\n\tesac\n"
 	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\ncomplete -F _krunner_compat "
@@ -222,6 +245,8 @@ static void write_fish(void)
 	}
 	fputs("complete -c krunner-compat -n '__fish_seen_subcommand_from run' -a "
 	      "'all (krunner-compat list images 2>/dev/null | sed \"1d; s/ .*//\")'\n"
+	      "complete -c krunner-compat -n '__fish_seen_subcommand_from shell pull rm' -a "
+	      "'(krunner-compat list images 2>/dev/null | sed \"1d; s/ .*//\")'\n"
 	      "complete -c krunner-compat -n '__fish_seen_subcommand_from report' -F\n",
 	      stdout);
 }

@@ -9,6 +9,7 @@
 #define KC_OPTIONS_H
 
 #include <cjson/cJSON.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -80,7 +81,8 @@ struct kc_options {
 	int color; /* enum kc_when */
 	bool quiet;
 	bool verbose;
-	cJSON *config; /* what strings of a configuration file are borrowed from */
+	char settings[PATH_MAX]; /* the configuration file that was read; "": none */
+	cJSON *config;		 /* what strings of a configuration file are borrowed from */
 };
 
 enum kc_option_type {

@@ -33,7 +33,8 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_REPORT] = { .name = "report",
 				.operand = "[EVENTS]",
 				.help = "make reports again from the events that a run wrote",
-				.details = "Without EVENTS, of the last run. Of a run that was killed they "
+				.details = "Without EVENTS, of the last run of whole images. Of a run that "
+					   "was killed they "
 					   "say that it is incomplete. The exit "
 					   "status is that of the run; incomplete is 1." },
 	[KC_COMMAND_SHELL] = { .name = "shell",
@@ -178,7 +179,8 @@ const struct kc_option_row kc_option_rows[] = {
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,
 	  FIELD(last_failed),
-	  .help = "run only the cases that did not pass in the last run" },
+	  .help = "run only the cases that did not pass in the last run of whole images: neither a run with "
+		  "this option nor one with -k or --exclude takes its place" },
 	{ .name = "fail-fast",
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,

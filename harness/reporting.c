@@ -24,11 +24,11 @@ static bool is_set(const char *variable)
 	return value && *value;
 }
 
-bool kc_reporting_is_terminal(void)
+bool kc_reporting_is_terminal(int fd)
 {
 	const char *terminal = getenv("TERM");
 
-	return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
+	return isatty(fd) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
 }
 
 /* Only a guess at the time left depends on it: without it there is none. */
@@ -45,8 +45,10 @@ static const struct kc_recording *read_earlier(struct kc_reporting *reporting)
 static int open_console(struct kc_reporting *reporting, const struct kc_options *options,
 			int64_t (*now_ms)(void), struct kc_error *err)
 {
-	bool is_tty = kc_reporting_is_terminal();
-	struct kc_console_options console = { .fd = STDERR_FILENO,
+	/* What `report` prints is what it was called for; what `run` prints is progress. */
+	int fd = options->command == KC_COMMAND_RUN ? STDERR_FILENO : STDOUT_FILENO;
+	bool is_tty = kc_reporting_is_terminal(fd);
+	struct kc_console_options console = { .fd = fd,
 					      .is_tty = is_tty,
 					      .quiet = options->quiet,
 					      .verbose = options->verbose,
@@ -62,7 +64,7 @@ static int open_console(struct kc_reporting *reporting, const struct kc_options 
 	/* Character encoding only: numbers keep their point in every locale. */
 	if (setlocale(LC_CTYPE, ""))
 		console.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	if (is_tty && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0)
+	if (is_tty && ioctl(fd, TIOCGWINSZ, &size) == 0)
 		console.width = size.ws_col;
 	return kc_console_open(&console, &reporting->reports[0], err);
 }
@@ -78,7 +80,9 @@ static int open_events(const struct kc_options *options, int64_t (*now_ms)(void)
 static int open_junit(const struct kc_options *options, int64_t (*now_ms)(void),
 		      struct kc_report **ret_report, struct kc_error *err)
 {
-	const struct kc_junit_options junit = { .path = options->junit, .is_strict = options->junit_profile };
+	const struct kc_junit_options junit = { .path = options->junit,
+						.is_strict = options->junit_profile,
+						.attachment = options->html };
 
 	(void)now_ms;
 	return options->junit ? kc_junit_open(&junit, ret_report, err) : 0;
@@ -137,6 +141,13 @@ static int (*const openers[])(const struct kc_options *options, int64_t (*now_ms
 _Static_assert(KC_ARRAY_LENGTH(openers) + 3 <= KC_REPORTING_MOST,
 	       "more kinds of reports than there is room for");
 
+/* What ran of a whole stays the last run: --last-failed and `report` are about that, however often parts of it are tried again. */
+static bool is_to_be_remembered(const struct kc_options *options)
+{
+	return options->command == KC_COMMAND_RUN && !options->pattern_count && !options->excluded_count &&
+	       !options->last_failed;
+}
+
 /* A run that cannot be remembered is run all the same. */
 static int open_memory(struct kc_reporting *reporting, int64_t (*now_ms)(void), struct kc_error *err)
 {
@@ -171,7 +182,7 @@ int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *o
 	if (status < 0)
 		return status;
 	reporting->count = 1;
-	if (options->command == KC_COMMAND_RUN)
+	if (is_to_be_remembered(options))
 		status = open_memory(reporting, now_ms, err);
 	if (status < 0)
 		return status;

@@ -23,8 +23,8 @@ struct kc_reporting {
 	struct kc_recording earlier; /* the run before this one, for the time left; may be empty */
 };
 
-/* True if lines of stderr may be rewritten, with somebody before it. */
-bool kc_reporting_is_terminal(void);
+/* True if lines of `fd` may be rewritten, with somebody before it. */
+bool kc_reporting_is_terminal(int fd);
 
 /* `now_ms` is the clock of what will be told. */
 int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,

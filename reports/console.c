@@ -17,7 +17,8 @@ enum {
 	HEARTBEAT_MS = 30000,
 	REDRAW_MS = 100,
 	BAR_WIDTH = 20,
-	OUTPUT_LINES = 20, /* of a program's output, the last */
+	OUTPUT_LINES = 8, /* of a program's output, the last */
+	OUTPUT_LINES_VERBOSE = 100,
 	LISTED_CASES = 20, /* of a group */
 	OUT_LIMIT = 1 << 20
 };
@@ -354,7 +355,7 @@ static void console_case_started(struct kc_report *report, const struct kc_repor
 }
 
 static void say_finished(struct console *console, const struct kc_report_case *testcase,
-			 const struct kc_result *result)
+			 const struct kc_result *result, size_t alike)
 {
 	int64_t duration_ms = result->duration_ms < 0 ? 0 : result->duration_ms;
 	const char *message = kc_result_message(result);
@@ -363,10 +364,11 @@ static void say_finished(struct console *console, const struct kc_report_case *t
 	say(console, " ");
 	say_identity(console, testcase);
 	say(console, " (%" PRId64 ".%02" PRId64 " s)", duration_ms / 1000, duration_ms % 1000 / 10);
-	if (*message) {
-		say(console, ": ");
+	say(console, alike < console->run->case_count ? ": the same cause as " : *message ? ": " : "");
+	if (alike < console->run->case_count)
+		say_identity(console, &console->run->cases[alike]);
+	else
 		say_line(console, message);
-	}
 	if (result->attempt_count) {
 		say(console, ": %s in attempt %zu, before that: ",
 		    kc_result_is_flaky(result) ? "flaky, passed" : "so it ended", result->attempt_count + 1);
@@ -409,15 +411,17 @@ static void console_case_done(struct kc_report *report, const struct kc_report_c
 {
 	struct console *console = (struct console *)report;
 	struct slot *slot = find_slot(console, testcase);
+	size_t alike;
 
 	if (!slot || slot->state == DONE)
 		return;
 	slot->state = DONE;
+	alike = kc_ledger_find(&console->ledger, result);
 	kc_ledger_take(&console->ledger, testcase, result);
 	console->done++;
 	if (deserves_a_line(console, result)) {
 		erase_progress(console);
-		say_finished(console, testcase, result);
+		say_finished(console, testcase, result, alike);
 		if (console->options.verbose)
 			say_all_found(console, result);
 	}
@@ -486,21 +490,22 @@ static void say_field(struct console *console, const char *label, const char *va
 }
 
 /* Where the last lines of `text` begin. */
-static const char *last_lines(const char *text)
+static const char *last_lines(const char *text, unsigned int most)
 {
 	const char *start = text + strlen(text);
 	unsigned int lines = 0;
 
 	while (start > text && start[-1] == '\n')
 		start--;
-	while (start > text && (start[-1] != '\n' || ++lines < OUTPUT_LINES))
+	while (start > text && (start[-1] != '\n' || ++lines < most))
 		start--;
 	return start;
 }
 
 static void say_output(struct console *console, const char *output)
 {
-	const char *last = output ? last_lines(output) : "";
+	unsigned int most = console->options.verbose ? OUTPUT_LINES_VERBOSE : OUTPUT_LINES;
+	const char *last = output ? last_lines(output, most) : "";
 
 	if (!*last)
 		return;
@@ -594,12 +599,43 @@ static void say_matrix(struct console *console)
 	flush(console);
 }
 
+static void say_volume(struct console *console, const struct kc_report_suite *suite)
+{
+	const char *package = kc_report_fact(suite, "volume.package");
+	const char *version = kc_report_fact(suite, "volume.package-version");
+
+	say_line(console, *package ? package : kc_report_fact(suite, "volume.archive"));
+	say(console, *package && *version ? " " : "");
+	say_line(console, *package ? version : "");
+	say(console, " on ");
+}
+
+/* What was judged, for whoever sees the last lines only. */
+static void say_subject(struct console *console)
+{
+	const struct kc_report_run *run = console->run;
+
+	if (!*kc_report_fact(&run->suites[0], "volume.sha256"))
+		return; /* it ended before that was known */
+	say_volume(console, &run->suites[0]);
+	for (size_t i = 0; i < run->suite_count; i++) {
+		const char *fidelity = kc_report_fact(&run->suites[i], "image.fidelity");
+
+		say(console, i ? ", " : "");
+		say_line(console, run->suites[i].name);
+		if (strcmp(fidelity, "emulated") == 0)
+			say(console, " (emulated)");
+	}
+	say(console, "\n");
+}
+
 static void say_summary(struct console *console, bool complete)
 {
 	const size_t *counts = console->ledger.counts;
 	int64_t elapsed = now_ms(console) - console->started_ms;
 
 	say(console, "\n");
+	say_subject(console);
 	if (console->run->case_count == 0)
 		say(console, "no case was selected\n");
 	else if (!complete)

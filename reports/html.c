@@ -114,6 +114,24 @@ static void add_started(struct kc_sink *out, const struct kc_report_run *run)
 	kc_sink_string(out, "</p>\n");
 }
 
+/* An emulated one is never passed off as the real one. */
+static void add_images(struct kc_sink *out, const struct kc_report_run *run)
+{
+	kc_sink_printf(out, "<dt>%s</dt><dd>", run->suite_count == 1 ? "image" : "images");
+	for (size_t i = 0; i < run->suite_count; i++) {
+		const char *fidelity = kc_report_fact(&run->suites[i], "image.fidelity");
+
+		kc_sink_string(out, i ? ", " : "");
+		kc_html_text(out, run->suites[i].name);
+		if (!*fidelity)
+			continue;
+		kc_sink_string(out, " (");
+		kc_html_text(out, fidelity);
+		kc_sink_string(out, ")");
+	}
+	kc_sink_string(out, "</dd>\n");
+}
+
 static void add_head(struct kc_sink *out, const struct kc_ledger *ledger, bool complete)
 {
 	const size_t *counts = ledger->counts;
@@ -138,8 +156,11 @@ static void add_head(struct kc_sink *out, const struct kc_ledger *ledger, bool c
 			"<p class=\"fail\">The run is incomplete: it was cut short, or has not ended.</p>\n");
 	add_counts(out, ledger);
 	kc_sink_string(out, "<dl>\n");
+	add_term(out, "package", kc_report_fact(&ledger->run->suites[0], "volume.package"));
+	add_term(out, "version", kc_report_fact(&ledger->run->suites[0], "volume.package-version"));
 	add_term(out, "volume", kc_report_fact(&ledger->run->suites[0], "volume.archive"));
 	add_term(out, "sha256", kc_report_fact(&ledger->run->suites[0], "volume.sha256"));
+	add_images(out, ledger->run);
 	kc_sink_string(out, "</dl>\n");
 	add_started(out, ledger->run);
 	kc_sink_string(out, "</header>\n<main>\n");

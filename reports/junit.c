@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "reports/ledger.h"
 #include "reports/text.h"
 #include "sys/file.h"
 
@@ -173,19 +174,33 @@ static int append_place(struct kc_buffer *text, const struct kc_report_case *tes
 }
 
 /* The text of a failure or error. GitLab shows the text and drops the message. */
-static int append_evidence(struct kc_buffer *text, const struct kc_report_case *testcase,
-			   const struct kc_result *result)
+/* Nothing runs a case again that was none: what the report itself has to say. */
+static int append_command(struct kc_buffer *text, const struct kc_report_run *run,
+			  const struct kc_report_case *testcase)
 {
+	for (size_t i = 0; i < run->case_count; i++)
+		if (testcase == &run->cases[i])
+			return kc_report_reproduce(run, testcase, text);
+	return 0;
+}
+
+static int append_evidence(struct kc_buffer *text, const struct kc_report_run *run,
+			   const struct kc_report_case *testcase, const struct kc_result *result)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer command = KC_BUFFER_INIT(TEXT_LIMIT);
 	const char *message = kc_result_message(result);
+	int status = append_command(&command, run, testcase);
 	const struct {
 		const char *title, *content;
 	} sections[] = { { "checked", testcase->what },
 			 { "expected", result->expected },
 			 { "got", result->got },
 			 { "hint", result->hint },
+			 { "reproduce", kc_buffer_string(&command) },
 			 { "output of the program", result->output } };
-	int status = kc_text_append(text, message, strlen(message), KC_TEXT_LINE);
 
+	if (status == 0)
+		status = kc_text_append(text, message, strlen(message), KC_TEXT_LINE);
 	if (status == 0)
 		status = kc_buffer_append_string(text, "\n");
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(sections) && status == 0; i++)
@@ -226,7 +241,7 @@ static void add_failure(struct junit *junit, xmlNode *element, const struct kc_r
 
 	set_attribute(junit, child, "message", kc_result_message(result));
 	set_attribute(junit, child, "type", type_of(result->verdict));
-	if (append_evidence(&text, testcase, result) < 0)
+	if (append_evidence(&text, junit->run, testcase, result) < 0)
 		note_failure(junit, ENOMEM, "build the report");
 	set_content(junit, child, &text);
 }
@@ -238,6 +253,20 @@ static void add_output(struct junit *junit, xmlNode *element, const char *output
 	if (!output || !*output)
 		return;
 	if (kc_text_append_capped(&text, output, strlen(output), 0, STREAM_CAP) < 0)
+		note_failure(junit, ENOMEM, "build the report");
+	set_content(junit, add_element(junit, element, "system-out"), &text);
+}
+
+/* As GitLab and others know it, junit_attachments of its CI reference: in a line of its own. */
+static void add_attachment(struct junit *junit, xmlNode *element, const char *path)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(TEXT_LIMIT);
+
+	if (*path == '/' || strpbrk(path, "[]|\n\r"))
+		return;
+	if (kc_buffer_append_string(&text, "[[ATTACHMENT|") < 0 ||
+	    kc_text_append(&text, path, strlen(path), KC_TEXT_LINE) < 0 ||
+	    kc_buffer_append_string(&text, "]]\n") < 0)
 		note_failure(junit, ENOMEM, "build the report");
 	set_content(junit, add_element(junit, element, "system-out"), &text);
 }
@@ -276,6 +305,8 @@ static void fill_testcase(struct junit *junit, xmlNode *element, const struct kc
 		add_attempt(junit, element, testcase, &result->attempts[i], result->verdict == KC_PASS);
 	if (!is_red)
 		add_output(junit, element, result->output);
+	else if (junit->options.attachment && !junit->options.is_strict)
+		add_attachment(junit, element, junit->options.attachment);
 }
 
 /* Makes the element of a slot, in place of the one it had. */

@@ -25,6 +25,9 @@
 struct kc_junit_options {
 	bool is_strict; /* only what the schema of Jenkins' xUnit plugin (junit-10.xsd) allows: no file, line and properties of
 			     a case, no count of what all suites skipped */
+	const char *
+		attachment; /* a file that shows more, linked from each failure where readers do so (GitLab); NULL: none. A
+				     relative path, or it is left out: those who read it want one below their own directory */
 	const char *path; /* refused if it is there and not a regular file */
 };
 

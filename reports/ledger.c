@@ -55,6 +55,18 @@ static bool is_same_cause(const struct kc_result *a, const struct kc_result *b)
 	return a->verdict == b->verdict && strcmp(kc_result_message(a), kc_result_message(b)) == 0;
 }
 
+size_t kc_ledger_find(const struct kc_ledger *ledger, const struct kc_result *result)
+{
+	size_t number = 0;
+
+	if (result->verdict == KC_PASS)
+		return ledger->run->case_count;
+	while (number < ledger->run->case_count &&
+	       !(ledger->is_done[number] && is_same_cause(&ledger->results[number], result)))
+		number++;
+	return number;
+}
+
 static size_t find_cause(const struct kc_ledger *ledger, size_t number)
 {
 	for (size_t i = 0; i < number; i++)

@@ -28,6 +28,9 @@ void kc_ledger_take(struct kc_ledger *ledger, const struct kc_report_case *testc
 		    const struct kc_result *result);
 /* Counts, and finds what has the same cause. May be called again. */
 void kc_ledger_settle(struct kc_ledger *ledger);
+/* The first case taken so far that did not pass for the very same cause; the number of cases if there is none. */
+size_t kc_ledger_find(const struct kc_ledger *ledger, const struct kc_result *result)
+	__attribute__((warn_unused_result));
 void kc_ledger_release(struct kc_ledger *ledger);
 
 /* How many cases of that verdict share the cause of case `first`; 0 if `first` is not the first of its cause. */

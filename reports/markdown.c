@@ -244,6 +244,8 @@ static void add_head(struct kc_sink *out, const struct kc_ledger *ledger, bool c
 	for (size_t i = 0; i < ledger->run->suite_count; i++)
 		add_suite(out, ledger, i);
 	kc_sink_string(out, "\n");
+	add_field(out, "Package", kc_report_fact(&ledger->run->suites[0], "volume.package"));
+	add_field(out, "Version", kc_report_fact(&ledger->run->suites[0], "volume.package-version"));
 	add_field(out, "Volume", kc_report_fact(&ledger->run->suites[0], "volume.archive"));
 	add_field(out, "sha256", kc_report_fact(&ledger->run->suites[0], "volume.sha256"));
 }

@@ -35,6 +35,7 @@ struct kc_inputs_request {
 	const char *architecture; /* of image and volume, as uname(2) says it; NULL: this machine's */
 	bool force;		  /* a volume and an image that cannot work together are run all the same */
 	bool is_offline;	  /* nothing is downloaded */
+	const char *kit;	  /* digest of what is checked, a fact of the run */
 	bool require_real;	  /* an emulated image will not do */
 	enum kc_time time;
 	bool plan_only; /* nothing will run: no image of images/ is made, and without `volume` no wheel is fetched */
@@ -66,6 +67,7 @@ struct kc_inputs {
 	enum kc_time time;	     /* that programs are watched in */
 	struct kc_error
 		untimed; /* why it is not virtual, though that was asked for; code 0: nothing is wrong */
+	const char *kit; /* of the request, borrowed */
 	struct kc_volume volume;
 	struct kc_inputs_image *images;
 	size_t image_count;

@@ -124,6 +124,7 @@ static int add_case(struct kc_plan *plan, const struct kc_plan_request *request,
 
 	entry->row = row;
 	entry->item = item;
+	entry->is_kept = request->is_unopened;
 	if (asprintf(&entry->classname, "%s.%s", request->image, table->group) < 0)
 		return -ENOMEM;
 	entry->what = make_sentence(row->what, item);
@@ -333,11 +334,20 @@ static int nothing_left(const struct kc_plan_selection *selection, struct kc_err
 	return status;
 }
 
+static bool has_unopened(const struct kc_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->entries[i].is_kept)
+			return true;
+	return false;
+}
+
 static int mark_all(const struct kc_plan *plan, const char *const *patterns, size_t count, bool *marks,
 		    struct kc_error *err)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!mark_selected(plan, patterns[i], marks))
+		/* It may be for the image that could not be opened, which will say so. */
+		if (!mark_selected(plan, patterns[i], marks) && !has_unopened(plan))
 			return nothing_selected(err, patterns[i]);
 	return 0;
 }
@@ -382,6 +392,7 @@ static size_t count_wanted(const struct kc_plan *plan, const struct kc_recording
 	for (size_t i = 0; i < plan->count; i++) {
 		if (failed && (!has_case(failed, &plan->cases[i]) || is_fine(failed, &plan->cases[i])))
 			wanted[i] = false;
+		wanted[i] |= plan->entries[i].is_kept;
 		count += wanted[i];
 	}
 	return count;

@@ -42,12 +42,14 @@ struct kc_plan_request {
 	bool is_real_time;   /* without cases that need virtual time */
 	unsigned int repeat; /* how often each case runs; 0: once */
 	bool is_emulated;    /* programs run slowly: the cases' own limits are longer */
+	bool is_unopened;    /* its cases say why it has no others: no selection leaves them out */
 };
 
 /* What only the scheduler needs of a case; same index as its `struct kc_report_case`. */
 struct kc_plan_entry {
 	const struct kc_case *row;
 	const char *item; /* NULL without `each` */
+	bool is_kept;	  /* whatever is selected */
 	char *classname;  /* owned; `cases` borrows both */
 	char *what;
 };
@@ -89,7 +91,8 @@ struct kc_plan_selection {
  * A pattern that is the identity of a case selects that case alone; any other one the cases whose identity contains it, or, with
  * any of * ? [ in it, those whose whole identity it matches as fnmatch(3) does. A pattern that selects nothing is an error of kind
  * KC_ERROR_SELECTION (-ENOENT), and so is that no case is left; the plan is unchanged then. One that excludes nothing is none, for
- * it may be meant for another image or a longer run, and what it meant is run.
+ * it may be meant for another image or a longer run, and what it meant is run. Of an image that could not be opened nobody knows which
+ * cases it would have had: its own one is kept.
  */
 int kc_plan_select(struct kc_plan *plan, const struct kc_plan_selection *selection, struct kc_error *err)
 	__attribute__((warn_unused_result));

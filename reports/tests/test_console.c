@@ -26,12 +26,16 @@ static int64_t scripted_now(void)
 
 static const struct kc_report_case cases[] = { CASE("ssl"), CASE("zmq"), CASE("uvloop"), CASE("janus"),
 					       CASE("it's") };
-static char fidelity[] = "image.fidelity", emulated[] = "emulated", base[] = "image.base",
-	    debian[] = "Debian";
-static const struct kc_property facts[] = { { fidelity, emulated }, { base, debian } };
-static const struct kc_report_suite suites[] = {
-	{ .name = "centos7", .facts = facts, .fact_count = 1, .reproduce = "krunner-compat run centos7" }
+static char archive_name[] = "volume.archive", archive[] = "a.tar.xz", sha256[] = "volume.sha256",
+	    digest[] = "c2d78d", fidelity[] = "image.fidelity", emulated[] = "emulated",
+	    base[] = "image.base", debian[] = "Debian";
+static const struct kc_property facts[] = {
+	{ archive_name, archive }, { sha256, digest }, { fidelity, emulated }, { base, debian }
 };
+static const struct kc_report_suite suites[] = { { .name = "centos7",
+						   .facts = facts,
+						   .fact_count = KC_ARRAY_LENGTH(facts),
+						   .reproduce = "krunner-compat run centos7" } };
 static const struct kc_report_run centos7 = {
 	.suites = suites, .suite_count = 1, .cases = cases, .case_count = KC_ARRAY_LENGTH(cases)
 };
@@ -110,10 +114,10 @@ static void a_log_has_a_line_per_case_and_the_causes_at_the_end(void)
 {
 	static const char expected[] =
 		"centos7: 5 cases\n"
-		"  image   emulated\n"
+		"  volume  a.tar.xz\n  sha256  c2d78d\n  image   emulated\n"
 		"PASS centos7.imports.ssl (1.23 s)\n"
 		"FAIL centos7.imports.uvloop (0.05 s): CXXABI_1.3.9 not found\n"
-		"FAIL centos7.imports.zmq (0.05 s): CXXABI_1.3.9 not found\n"
+		"FAIL centos7.imports.zmq (0.05 s): the same cause as centos7.imports.uvloop\n"
 		"SKIP centos7.imports.janus (0.00 s): the volume is older than 4.1\n"
 		"\n"
 		"FAIL 2 cases, one cause: CXXABI_1.3.9 not found\n"
@@ -138,6 +142,7 @@ static void a_log_has_a_line_per_case_and_the_causes_at_the_end(void)
 		"  what      the module can be imported\n"
 		"  where     cases/imports.c:12\n"
 		"\n"
+		"a.tar.xz on centos7 (emulated)\n"
 		"the run was cut short\n"
 		"1 passed, 2 failed, 1 broken, 1 skipped in 42.1 s\n";
 	struct kc_error err = { 0 };
@@ -186,9 +191,10 @@ static void a_long_case_says_every_30_seconds_that_it_lives(void)
 	kc_report_case_started(stage.report, &cases[0]);
 	for (clock_ms = 0; clock_ms < 61000; clock_ms += 100)
 		kc_report_tick(stage.report);
-	KC_CHECK_STRING(close_stage(&stage), "centos7: 5 cases\n  image   emulated\n"
-					     ".... centos7.imports.ssl still runs, 30 s of at most 60 s\n"
-					     ".... centos7.imports.ssl still runs, 60 s of at most 60 s\n");
+	KC_CHECK_STRING(close_stage(&stage),
+			"centos7: 5 cases\n  volume  a.tar.xz\n  sha256  c2d78d\n  image   emulated\n"
+			".... centos7.imports.ssl still runs, 30 s of at most 60 s\n"
+			".... centos7.imports.ssl still runs, 60 s of at most 60 s\n");
 	kc_buffer_release(&stage.text);
 }
 
@@ -331,21 +337,38 @@ static void long_output_shows_its_last_lines(void)
 	kc_result_release(&result);
 	finish(&stage, true);
 	text = close_stage(&stage);
-	KC_CHECK_CONTAINS(text, "  output, last lines\n    | line 81\n");
+	KC_CHECK_CONTAINS(text, "  output, last lines\n    | line 93\n");
 	KC_CHECK_CONTAINS(text, "    | line 100\n");
-	KC_CHECK(!strstr(text, "line 80"));
+	KC_CHECK(!strstr(text, "line 92"));
 	kc_buffer_release(&stage.text);
 }
 
 /* Every line of a log starts with a word or a mark of ours, whatever the program printed. */
 static bool is_ours(const char *line)
 {
-	static const char *const starts[] = {
-		"centos7: ",  "  image   ", "PASS ",	    "FAIL ",   "BROKEN ",
-		"SKIP ",      "  cases",    "  what      ", "  where", "  output",
-		"  expected", "  got",	    "  hint",	    "    | ",  "  reproduce k",
-		"\n",	      "1 passed",   "0 passed",	    "  case ", "  the first of them:\n"
-	};
+	static const char *const starts[] = { "centos7: ",
+					      "  image   ",
+					      "  sha256  ",
+					      "a.tar.xz on",
+					      "  volume  a",
+					      "PASS ",
+					      "FAIL ",
+					      "BROKEN ",
+					      "SKIP ",
+					      "  cases",
+					      "  what      ",
+					      "  where",
+					      "  output",
+					      "  expected",
+					      "  got",
+					      "  hint",
+					      "    | ",
+					      "  reproduce k",
+					      "\n",
+					      "1 passed",
+					      "0 passed",
+					      "  case ",
+					      "  the first of them:\n" };
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(starts); i++)
 		if (strncmp(line, starts[i], strlen(starts[i])) == 0)

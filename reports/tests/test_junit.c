@@ -54,9 +54,13 @@ static const struct kc_report_run centos7 = { .hostname = "host",
 					      .cases = cases,
 					      .case_count = KC_ARRAY_LENGTH(cases) };
 
+static const char *attachment;
+
 static struct kc_report *open_profile(bool is_strict, struct kc_error *err)
 {
-	const struct kc_junit_options options = { .path = path, .is_strict = is_strict };
+	const struct kc_junit_options options = { .path = path,
+						  .is_strict = is_strict,
+						  .attachment = attachment };
 	struct kc_report *report = NULL;
 
 	return kc_junit_open(&options, &report, err) < 0 ? NULL : report;
@@ -156,14 +160,16 @@ static void says_what_its_readers_look_for(void)
 		{ "count(//testcase[1]/*)", "1" },
 		{ "//testcase[2]/failure/@message", "CXXABI_1.3.9 not found" },
 		{ "//testcase[2]/failure/@type", "promise-broken" },
-		{ "string(//testcase[2]/failure)", "CXXABI_1.3.9 not found\n"
-						   "checked: the module can be imported\n"
-						   "expected: import zmq\n"
-						   "got: exit status 1\n"
-						   "hint: build it in a manylinux2014 image\n"
-						   "output of the program:\n"
-						   "Traceback:\nImportError \\xff ]]> <&\n\n"
-						   " cases/imports.c:12: CXXABI_1.3.9 not found\n" },
+		{ "string(//testcase[2]/failure)",
+		  "CXXABI_1.3.9 not found\n"
+		  "checked: the module can be imported\n"
+		  "expected: import zmq\n"
+		  "got: exit status 1\n"
+		  "hint: build it in a manylinux2014 image\n"
+		  "reproduce: krunner-compat run centos7 -k centos7.imports.zmq\n"
+		  "output of the program:\n"
+		  "Traceback:\nImportError \\xff ]]> <&\n\n"
+		  " cases/imports.c:12: CXXABI_1.3.9 not found\n" },
 		{ "//testcase[3]/error/@message", "mount overlay: Operation not permitted" },
 		{ "//testcase[3]/error/@type", "not-judged" },
 		{ "//testcase[4]/skipped/@message", "the volume is older than 4.1" },
@@ -200,6 +206,37 @@ static void strict_has_nothing_that_the_schema_forbids(void)
 	report_four(report);
 	KC_REQUIRE_OK(kc_report_end(report, false, &err), err);
 	check_rows(rows, KC_ARRAY_LENGTH(rows));
+}
+
+static void a_failure_has_a_link_to_what_shows_more(void)
+{
+	static const struct {
+		const char *attachment;
+		bool is_strict;
+		const char *expected;
+	} rows[] = {
+		{ "out/page.html", false, "[[ATTACHMENT|out/page.html]]\n" },
+		{ "out/page.html", true, "" }, /* nobody who reads that profile knows it */
+		{ "/out/page.html", false, "" },
+		{ "out]]/page.html", false, "" },
+		{ NULL, false, "" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		const char *const expected[][2] = { { "string(//testcase[2]/system-out)", rows[i].expected },
+						    { "count(//testcase[1]/system-out)", "0" } };
+		struct kc_error err = { 0 };
+		KC_CLEANUP_REPORT struct kc_report *report = NULL;
+
+		attachment = rows[i].attachment;
+		report = open_profile(rows[i].is_strict, &err);
+		attachment = NULL;
+		KC_REQUIRE(report != NULL);
+		KC_REQUIRE_OK(kc_report_begin(report, &centos7, &err), err);
+		report_four(report);
+		KC_REQUIRE_OK(kc_report_end(report, true, &err), err);
+		check_rows(expected, KC_ARRAY_LENGTH(expected));
+	}
 }
 
 static void report_retried(struct kc_report *report, size_t number, bool passes)
@@ -482,14 +519,12 @@ static void times_have_a_point_in_every_locale(void)
 	check_rows(rows, 1);
 }
 
-KC_TEST_SUITE_WITH(junit, KC_LABEL_FAST, make_directory, remove_directory,
-		   KC_TEST(says_what_its_readers_look_for),
-		   KC_TEST(strict_has_nothing_that_the_schema_forbids),
-		   KC_TEST(what_was_tried_again_is_one_case), KC_TEST(is_red_from_the_first_moment),
-		   KC_TEST(an_earlier_report_goes_even_if_ours_cannot_begin),
-		   KC_TEST(an_empty_selection_is_red),
-		   KC_TEST(a_run_cut_short_is_red_even_if_every_case_passed),
-		   KC_TEST(several_suites_share_a_file), KC_TEST(a_case_that_reports_twice_is_an_error),
-		   KC_TEST(only_regular_files_are_replaced), KC_TEST(a_directory_that_is_not_there_is_named),
-		   KC_TEST(any_bytes_stay_well_formed_and_counted), KC_TEST(gigantic_output_is_cut),
-		   KC_TEST(times_have_a_point_in_every_locale));
+KC_TEST_SUITE_WITH(
+	junit, KC_LABEL_FAST, make_directory, remove_directory, KC_TEST(says_what_its_readers_look_for),
+	KC_TEST(strict_has_nothing_that_the_schema_forbids), KC_TEST(what_was_tried_again_is_one_case),
+	KC_TEST(a_failure_has_a_link_to_what_shows_more), KC_TEST(is_red_from_the_first_moment),
+	KC_TEST(an_earlier_report_goes_even_if_ours_cannot_begin), KC_TEST(an_empty_selection_is_red),
+	KC_TEST(a_run_cut_short_is_red_even_if_every_case_passed), KC_TEST(several_suites_share_a_file),
+	KC_TEST(a_case_that_reports_twice_is_an_error), KC_TEST(only_regular_files_are_replaced),
+	KC_TEST(a_directory_that_is_not_there_is_named), KC_TEST(any_bytes_stay_well_formed_and_counted),
+	KC_TEST(gigantic_output_is_cut), KC_TEST(times_have_a_point_in_every_locale));

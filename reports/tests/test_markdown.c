@@ -170,6 +170,32 @@ static void a_summary_is_added_to_what_is_there(void)
 	KC_CHECK(strncmp(kc_buffer_string(&text), "earlier\n## krunner-compat: not passed\n", 38) == 0);
 }
 
+static void what_is_flaky_is_named(void)
+{
+	char path[PLACE_MAX];
+	const struct kc_markdown_options options = { .path = path };
+	KC_CLEANUP_REPORT struct kc_report *report = NULL;
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(TEXT_LIMIT);
+	KC_CLEANUP(kc_result_release) struct kc_result first, last;
+	struct kc_error err = { 0 };
+
+	(void)snprintf(path, sizeof(path), "%s/summary", directory.path);
+	run.case_count = 1;
+	kc_result_init(&first);
+	kc_result_fail(&first, "a ping", "none", "no `ping`");
+	kc_result_init(&last);
+	kc_result_pass(&last);
+	kc_result_add_attempt(&last, &first);
+	KC_REQUIRE_OK(kc_markdown_open(&options, &report, &err), err);
+	KC_REQUIRE_OK(kc_report_begin(report, &run, &err), err);
+	kc_report_case_done(report, &cases[0], &last);
+	KC_REQUIRE_OK(kc_report_end(report, true, &err), err);
+	KC_REQUIRE_OK(kc_file_read(AT_FDCWD, path, &text, &err), err);
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "krunner-compat: passed");
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "1 passed (1 flaky), 0 failed");
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), " passed in attempt 2; before that: `` no `ping` ``\n");
+}
+
 static void the_file_is_red_until_the_run_has_ended(void)
 {
 	char path[PLACE_MAX];
@@ -240,6 +266,6 @@ static void annotations_are_escaped_and_ten_at_most(void)
 
 KC_TEST_SUITE_WITH(markdown, KC_LABEL_FAST, set_up, tear_down, KC_TEST(nothing_foreign_is_outside_code),
 		   KC_TEST(a_bar_does_not_end_a_cell), KC_TEST(what_does_not_fit_is_counted),
-		   KC_TEST(a_summary_is_added_to_what_is_there),
+		   KC_TEST(a_summary_is_added_to_what_is_there), KC_TEST(what_is_flaky_is_named),
 		   KC_TEST(the_file_is_red_until_the_run_has_ended),
 		   KC_TEST(annotations_are_escaped_and_ten_at_most));
