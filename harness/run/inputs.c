@@ -289,7 +289,7 @@ static int gather_facts(const struct kc_inputs *inputs, struct kc_inputs_image *
 		{ "time", time },
 		{ "store.repairs", inputs->store.repairs },
 		{ "krunner-compat", KC_VERSION },
-		{ "kit.sha256", inputs->kit ? inputs->kit : "" },
+		{ "kit.sha256", inputs->kit },
 	};
 
 	if (uname(&kernel) < 0)
@@ -537,7 +537,7 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 
 	*inputs = (struct kc_inputs){ .store = { .fd = -1 } };
 	status = kc_store_open(&inputs->store, err);
-	inputs->kit = request->kit;
+	inputs->kit = request->kit ? request->kit : "";
 	inputs->store.listener = request->listener;
 	inputs->store.listener_context = request->context;
 	if (status == 0)
