@@ -238,6 +238,8 @@ static int judge_stop(const struct kc_program *program, struct kc_case_context *
 			kc_result_fail(result, "every import is reported",
 				       "the interpreter ended before the first",
 				       "the interpreter ended early, with exit status 0");
+		/* The other stream is lines for us. */
+		kc_result_output(result, kc_buffer_string(&program->errors), program->errors.length);
 		return -ECHILD;
 	}
 	kc_result_init(&scratch);

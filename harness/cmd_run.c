@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,8 +176,8 @@ static int print_plan(const struct run *run, struct kc_error *err)
 }
 
 /* The options without which a failure does not show again. Returns how many words. */
-static size_t add_options(const struct kc_options *options, const char *words[], char repeat[16],
-			  char seed[16])
+static size_t add_options(const struct kc_options *options, const char *words[], char timeout[24],
+			  char repeat[16], char seed[16])
 {
 	size_t count = 0;
 
@@ -197,6 +198,11 @@ static size_t add_options(const struct kc_options *options, const char *words[],
 		words[count++] = "--repeat";
 		words[count++] = repeat;
 	}
+	if (options->timeout_ms) {
+		(void)snprintf(timeout, 24, "%" PRId64, options->timeout_ms / 1000);
+		words[count++] = "--timeout";
+		words[count++] = timeout;
+	}
 	if (options->seed) {
 		(void)snprintf(seed, 16, "%u", options->seed);
 		words[count++] = "--seed";
@@ -211,14 +217,14 @@ static int make_reproduce(struct run *run, size_t number, struct kc_error *err)
 	struct kc_buffer *reproduce = &run->suites[number].reproduce;
 	const struct kc_wheel *wheel = &run->inputs.volume.wheel;
 	const struct kc_options *options = run->options;
-	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)], repeat[16],
-		seed[16];
+	char release[sizeof("pypi:==") + sizeof(wheel->package) + sizeof(wheel->version)], timeout[24],
+		repeat[16], seed[16];
 	const char *called_as =
 		getenv("KC_CALLED_AS"); /* `bootstrap` sets it: what its caller can type again */
-	const char *words[16] = { called_as && *called_as ? called_as : "krunner-compat", "run",
+	const char *words[20] = { called_as && *called_as ? called_as : "krunner-compat", "run",
 				  run->inputs.images[number].text, "--volume",
 				  options->volume ? options->volume : release };
-	size_t count = 5 + add_options(options, words + 5, repeat, seed);
+	size_t count = 5 + add_options(options, words + 5, timeout, repeat, seed);
 	int status = 0;
 
 	(void)snprintf(release, sizeof(release), "pypi:%s==%s", wheel->package, wheel->version);

@@ -22,6 +22,7 @@
 #include "waiting.h"
 
 #define TICK_MS 200
+#define END_TICK_MS 20
 #define MOST_WORDS 256
 
 struct shell {
@@ -92,6 +93,17 @@ static bool pass_on(int from, int to)
 	return got > 0 && kc_fd_write_all(to, bytes, (size_t)got) == 0;
 }
 
+/* Until it has ended, whatever it has closed. */
+static int await_end(struct shell *shell, struct kc_error *err)
+{
+	struct pollfd polled = { .fd = kc_signals_fd(), .events = POLLIN };
+	int status;
+
+	while ((status = kc_signals_check(err)) == 0 && kc_sandbox_is_running(shell->program.sandbox))
+		(void)poll(&polled, 1, END_TICK_MS);
+	return status;
+}
+
 static int relay_terminal(struct shell *shell, struct kc_error *err)
 {
 	bool has_input = true;
@@ -157,6 +169,8 @@ static int follow(struct shell *shell, enum kc_exit *ret_exit, struct kc_error *
 		make_raw(&terminal);
 	status = shell->master >= 0 ? relay_terminal(shell, err) : relay_streams(shell, err);
 	restore(&terminal);
+	if (status == 0)
+		status = await_end(shell, err);
 	if (status < 0) {
 		shell->context.deadline_ms = 0; /* it is killed, and all that it started */
 		if (kc_program_finish(&shell->context, &shell->program, &ignored) < 0)
@@ -223,6 +237,8 @@ static int run(struct shell *shell, enum kc_exit *ret_exit, struct kc_error *err
 					    &shell->program, err);
 	if (status == 0 && has_terminal)
 		status = open_terminal(shell, err);
+	else if (status == 0 && !isatty(STDIN_FILENO))
+		kc_sandbox_set_input(shell->program.sandbox, STDIN_FILENO);
 	if (status == 0)
 		status = kc_program_start(&shell->program, err);
 	kc_fd_close(&shell->slave);
@@ -236,7 +252,8 @@ int kc_command_shell(const struct kc_options *options, enum kc_exit *ret_exit, s
 
 	if (options->operand_count == 1 && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
 		status = kc_error_set(err, ENOTTY, "shell: there is no terminal, and no COMMAND");
-		kc_error_hint(err, "krunner-compat shell %s -- COMMAND...", options->operand);
+		kc_error_hint(err, "krunner-compat shell %s%s%s -- COMMAND...", options->operand,
+			      options->volume ? " --volume " : "", options->volume ? options->volume : "");
 		err->kind = KC_ERROR_USAGE;
 		return status;
 	}

@@ -37,7 +37,7 @@ static int append_line(struct kc_buffer *line, const char *title, const char *te
 	int status = kc_buffer_printf(line, "%s: ", title);
 
 	if (status == 0)
-		status = kc_text_append(line, text, strlen(text), KC_TEXT_LINE);
+		status = kc_text_append(line, text, strlen(text), KC_TEXT_LINE | KC_TEXT_LOG);
 	return status < 0 ? status : kc_buffer_append_string(line, "\n");
 }
 

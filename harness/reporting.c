@@ -1,10 +1,14 @@
 #include "reporting.h"
 
+#include <errno.h>
 #include <langinfo.h>
+#include <libgen.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "output.h"
@@ -174,11 +178,101 @@ static int open_html(struct kc_reporting *reporting, const struct kc_options *op
 	return kc_html_open(&html, &reporting->reports[reporting->count++], err);
 }
 
+/* A file that the command line names. */
+struct named_file {
+	const char *option, *path; /* path: NULL if it is not given */
+	bool is_read;
+};
+
+/* Where a file is, or would be: of one that is not there yet the directory and the name in it. */
+struct place {
+	dev_t device;
+	ino_t inode;
+	char name[NAME_MAX + 1]; /* "" for a file that is there */
+};
+
+static bool find_place(const char *path, struct place *ret_place)
+{
+	KC_CLEANUP_FREE char *copy = strdup(path);
+	const char *slash = strrchr(path, '/');
+	struct stat found;
+	bool is_there = stat(path, &found) == 0;
+
+	*ret_place = (struct place){ 0 };
+	if (!copy || (!is_there && stat(slash ? dirname(copy) : ".", &found) < 0))
+		return false; /* whoever opens it says why */
+	ret_place->device = found.st_dev;
+	ret_place->inode = found.st_ino;
+	if (!is_there)
+		(void)snprintf(ret_place->name, sizeof(ret_place->name), "%s", slash ? slash + 1 : path);
+	return true;
+}
+
+static bool is_same_file(const char *one, const char *other)
+{
+	struct place a, b;
+
+	return find_place(one, &a) && find_place(other, &b) && a.device == b.device && a.inode == b.inode &&
+	       strcmp(a.name, b.name) == 0;
+}
+
+static int refuse(struct kc_error *err, const char *option, const char *reason, const char *other)
+{
+	(void)kc_error_set(err, EINVAL, "%s %s%s", option, reason, other);
+	kc_error_hint(err, "name another file");
+	err->kind = KC_ERROR_USAGE;
+	return -EINVAL;
+}
+
+static bool collide(const struct named_file *one, const struct named_file *other)
+{
+	return one->path && !(one->is_read && other->is_read) && is_same_file(one->path, other->path);
+}
+
+static int check_file(const struct named_file *files, size_t number, struct kc_error *err)
+{
+	const struct named_file *file = &files[number];
+
+	if (!file->path)
+		return 0;
+	if (strcmp(file->path, "-") == 0)
+		return refuse(err, file->option, "-: the name of a file is wanted", "");
+	for (size_t i = 0; i < number; i++)
+		if (collide(&files[i], file))
+			return refuse(err, files[i].option, "is the same file as ", file->option);
+	return 0;
+}
+
+/* A report written over another one is lost, and one over the events that it is made from destroys them. */
+static int check_files(const struct kc_options *options, const char *state_path, struct kc_error *err)
+{
+	const char *read = options->operand ? options->operand : state_path;
+	const struct named_file files[] = {
+		{ "EVENTS", options->command == KC_COMMAND_REPORT ? read : NULL, true },
+		{ "--baseline", options->baseline, true },
+		{ "--events", options->events, false },
+		{ "--json", options->json, false },
+		{ "--junit", options->junit, false },
+		{ "--html", options->html, false },
+		{ "--markdown", options->markdown, false },
+	};
+
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(files); i++)
+		status = check_file(files, i, err);
+	return status;
+}
+
 int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,
 		      int64_t (*now_ms)(void), struct kc_error *err)
 {
-	int status = open_console(reporting, options, now_ms, err);
+	struct kc_error ignored = { 0 };
+	int status = kc_state_path(reporting->state_path, &ignored);
 
+	status = check_files(options, status == 0 ? reporting->state_path : NULL, err);
+	if (status == 0)
+		status = open_console(reporting, options, now_ms, err);
 	if (status < 0)
 		return status;
 	reporting->count = 1;

@@ -19,7 +19,8 @@ enum {
 	BAR_WIDTH = 20,
 	OUTPUT_LINES = 8, /* of a program's output, the last */
 	OUTPUT_LINES_VERBOSE = 100,
-	LISTED_CASES = 20, /* of a group */
+	OUTPUT_BYTES = 4096, /* of each text that is shown */
+	LISTED_CASES = 20,   /* of a group */
 	OUT_LIMIT = 1 << 20
 };
 
@@ -462,7 +463,7 @@ static void say_quoted(struct console *console, const char *text)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer safe = KC_BUFFER_INIT(OUT_LIMIT);
 
-	lost_silently(kc_text_append(&safe, text, strlen(text), text_flags(console)));
+	lost_silently(kc_text_append_capped(&safe, text, strlen(text), text_flags(console), OUTPUT_BYTES));
 	while (safe.length && safe.data[safe.length - 1] == '\n')
 		safe.data[--safe.length] = '\0'; /* empty lines at the end say nothing */
 	for (const char *line = kc_buffer_string(&safe); *line;) {

@@ -30,7 +30,7 @@ static void forget_records(struct kc_recording *recording)
 	*recording = (struct kc_recording){ 0 };
 }
 
-static int take_plan(struct kc_recording *recording, const cJSON *json, struct kc_error *err)
+static int check_plan(const struct kc_recording *recording, const cJSON *json, struct kc_error *err)
 {
 	static const char *const known[] = { "event",	   "version", "program", "hostname",
 					     "started_ms", "suites",  "cases",	 NULL };
@@ -44,6 +44,16 @@ static int take_plan(struct kc_recording *recording, const cJSON *json, struct k
 				      (long long)version, KC_EVENTS_VERSION);
 		kc_error_hint(err, "use the release of krunner-compat that wrote them");
 	}
+	/* Only what a run said before its cases were known may be said anew: two recordings in one file are not one run. */
+	if (status == 0 && (recording->count || recording->is_ended))
+		status = kc_error_set(err, EBADMSG, "a second plan after cases have started");
+	return status;
+}
+
+static int take_plan(struct kc_recording *recording, const cJSON *json, struct kc_error *err)
+{
+	int status = check_plan(recording, json, err);
+
 	if (status < 0)
 		return status;
 	forget_records(recording);

@@ -98,19 +98,37 @@ static bool is_unfit(uint32_t code_point)
 	return false;
 }
 
+/* Whether a colon here would be the second of a line that begins with two. */
+static bool begins_with_colons(const struct kc_buffer *buffer)
+{
+	size_t place = buffer->length;
+
+	if (!place || buffer->data[--place] != ':')
+		return false;
+	while (place && (buffer->data[place - 1] == ' ' || buffer->data[place - 1] == '\t'))
+		place--;
+	return !place || buffer->data[place - 1] == '\n';
+}
+
+/* What a CI system would take the log for, with this character. */
+static bool is_command(const struct kc_buffer *buffer, uint32_t code_point, unsigned int flags)
+{
+	if (code_point == '#')
+		return buffer->length && buffer->data[buffer->length - 1] == '#';
+	return code_point == ':' && flags & KC_TEXT_LINE && begins_with_colons(buffer);
+}
+
 static int append_character(struct kc_buffer *buffer, const char *bytes, size_t length, uint32_t code_point,
 			    unsigned int flags)
 {
-	bool doubled = buffer->length && buffer->data[buffer->length - 1] == '#';
-
 	if (code_point == '\n' || code_point == '\t')
 		return kc_buffer_append(buffer, flags & KC_TEXT_LINE ? " " : bytes, 1);
 	if (code_point < 0x80 && is_unfit(code_point))
 		return kc_buffer_printf(buffer, "\\x%02x", (unsigned int)code_point);
 	if (is_unfit(code_point) || (code_point >= 0x80 && flags & KC_TEXT_ASCII))
 		return kc_buffer_printf(buffer, "\\u{%04x}", (unsigned int)code_point);
-	if (code_point == '#' && doubled && flags & KC_TEXT_LOG)
-		return kc_buffer_append_string(buffer, "\\x23");
+	if (flags & KC_TEXT_LOG && is_command(buffer, code_point, flags))
+		return kc_buffer_printf(buffer, "\\x%02x", (unsigned int)code_point);
 	return kc_buffer_append(buffer, bytes, length);
 }
 

@@ -19,7 +19,10 @@
 enum kc_text_flags {
 	KC_TEXT_LINE = 1 << 0,	/* one line: line feeds and tabs become spaces, those at the end vanish */
 	KC_TEXT_ASCII = 1 << 1, /* nothing beyond ASCII */
-	KC_TEXT_LOG = 1 << 2 /* no `##`, which CI systems take for a command wherever it stands in a line */
+	KC_TEXT_LOG =
+		1
+		<< 2 /* no `##`, which CI systems take for a command wherever it stands in a line; with KC_TEXT_LINE no
+			      * line that begins with `::`, blanks before it or not, which GitHub takes for one */
 };
 
 /* Appends `bytes` made safe. 0, -E2BIG or -ENOMEM. */

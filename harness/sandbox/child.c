@@ -269,7 +269,9 @@ static int wait_for_tracer(const struct kc_sandbox_setup *setup)
 
 static int take_streams(const struct kc_sandbox_setup *setup)
 {
-	return dup2(setup->null, 0) < 0 || dup2(setup->output, 1) < 0 || dup2(setup->errors, 2) < 0 ? -1 : 0;
+	int input = setup->input < 0 ? setup->null : setup->input;
+
+	return dup2(input, 0) < 0 || dup2(setup->output, 1) < 0 || dup2(setup->errors, 2) < 0 ? -1 : 0;
 }
 
 /* For the leader of a session that has none yet, ioctl_tty(2). */

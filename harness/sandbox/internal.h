@@ -50,6 +50,7 @@ struct kc_sandbox_setup {
 	int output;
 	int errors;
 	int null;     /* the host's /dev/null, checked */
+	int input;    /* of the program; -1: there is nothing to read */
 	int terminal; /* of the program; -1: it has streams */
 };
 

@@ -96,7 +96,7 @@ struct kc_sandbox *kc_sandbox_new(void)
 		return NULL;
 	sandbox->init_pidfd = sandbox->control = sandbox->output = sandbox->errors = -1;
 	sandbox->setup.control = sandbox->setup.output = sandbox->setup.errors = sandbox->setup.null =
-		sandbox->setup.terminal = -1;
+		sandbox->setup.input = sandbox->setup.terminal = -1;
 	sandbox->setup.upper_bytes = UPPER_BYTES;
 	for (size_t i = 0; i < KC_SANDBOX_SOCKETS; i++)
 		sandbox->sockets[i] = -1;
@@ -129,6 +129,11 @@ void kc_sandbox_set_command(struct kc_sandbox *sandbox, const char *const argv[]
 	sandbox->environment = NULL;
 	sandbox->setup.argv = (char *const *)(uintptr_t)argv;
 	sandbox->setup.environment = (char *const *)(uintptr_t)environment;
+}
+
+void kc_sandbox_set_input(struct kc_sandbox *sandbox, int fd)
+{
+	sandbox->setup.input = fd;
 }
 
 void kc_sandbox_set_terminal(struct kc_sandbox *sandbox, int fd)

@@ -98,6 +98,8 @@ void kc_sandbox_set_filter(struct kc_sandbox *sandbox, const struct kc_seccomp_f
  * a command the sandbox goes through every step and ends: a probe. */
 void kc_sandbox_set_command(struct kc_sandbox *sandbox, const char *const argv[],
 			    const char *const environment[]);
+/* The program's standard input, which is empty otherwise; borrowed until the start. Never a terminal of somebody outside. */
+void kc_sandbox_set_input(struct kc_sandbox *sandbox, int fd);
 /* The program's standard streams and controlling terminal, instead of streams that can be read; borrowed until the start. */
 void kc_sandbox_set_terminal(struct kc_sandbox *sandbox, int fd);
 /* Every program runs in it, what it starts as well; NULL: none does. Borrowed until release; see sandbox/emulator.h. */

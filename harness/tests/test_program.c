@@ -72,7 +72,7 @@ static void answers_go_to_standard_output(void)
 static void a_wrong_command_line_is_one_line_and_a_hint_on_standard_error(void)
 {
 	static const struct {
-		const char *words[4];
+		const char *words[6];
 		const char *errors;
 	} rows[] = {
 		{ { NULL }, "krunner-compat: a command is missing\nhint: see `krunner-compat help`\n" },
@@ -86,6 +86,12 @@ static void a_wrong_command_line_is_one_line_and_a_hint_on_standard_error(void)
 		  "krunner-compat: run: two images are called centos7\nhint: name each" },
 		{ { "run", "all" }, "krunner-compat: run all: --volume is missing\nhint: `all` are" },
 		{ { "help", "rnu" }, "krunner-compat: unknown command `rnu`\nhint: did you mean `run`?\n" },
+		{ { "report", "x", "--json", "./x" },
+		  "krunner-compat: EVENTS is the same file as --json\nhint: name another" },
+		{ { "report", "x", "--json", "y", "--html=y" },
+		  "krunner-compat: --json is the same file as --html\nhint: name another" },
+		{ { "report", "--json", "-" },
+		  "krunner-compat: --json -: the name of a file is wanted\nhint: name another" },
 		/* What is shown cannot steer the terminal. */
 		{ { "a\x1b]0;x\a\nb\xff" }, "b\\xff`\nhint: see `krunner-compat help`\n" },
 	};

@@ -79,6 +79,39 @@ static void a_command_runs_in_the_sandbox_of_a_case(void)
 	}
 }
 
+/* What the caller's shell does with it: a pipe before it, a signal to it. */
+static void a_command_is_one_among_others_of_a_shell(void)
+{
+	static const struct {
+		const char *script;
+		int status;
+		const char *output;
+	} rows[] = {
+		{ "echo from outside | \"$@\" cat", 0, "from outside\n" },
+		{ "\"$@\" cat <&-", 0, "" },
+		/* It says nothing any more and would run on for long: 124, or 137 if only SIGKILL had ended it. */
+		{ "timeout -k 30 2 \"$@\" sh -c 'exec >&- 2>&-; exec sleep 1000'", 124, "" },
+	};
+
+	if (!is_available())
+		return;
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		const char *const argv[] = { "sh",    "-c",	 rows[i].script, "sh",	 KC_TEST_PROGRAM,
+					     "shell", "centos7", "--volume",	 VOLUME, "--",
+					     NULL };
+		KC_CLEANUP_BUFFER struct kc_buffer output = KC_BUFFER_INIT(1u << 20);
+		const struct kc_process process = { .argv = argv,
+						    .timeout_ms = TIMEOUT_MS,
+						    .output = &output };
+		struct kc_error err = { 0 };
+		int status = -1;
+
+		KC_REQUIRE_OK(kc_process_run(&process, &status, &err), err);
+		KC_CHECK_INT(status, rows[i].status);
+		KC_CHECK_STRING(kc_buffer_string(&output), rows[i].output);
+	}
+}
+
 /* Reads what the terminal shows until `wanted` is in it. */
 static bool shows(int terminal, struct kc_buffer *screen, const char *wanted)
 {
@@ -140,4 +173,5 @@ static void somebody_at_a_terminal_has_job_control_and_a_size(void)
 }
 
 KC_TEST_SUITE(shell, KC_LABEL_SLOW, KC_TEST(a_command_runs_in_the_sandbox_of_a_case),
+	      KC_TEST(a_command_is_one_among_others_of_a_shell),
 	      KC_TEST(somebody_at_a_terminal_has_job_control_and_a_size));

@@ -217,6 +217,8 @@ static void damaged_events_are_refused_with_their_line(void)
 		  PLAN "{\"event\":\"case_done\",\"case\":0,\"at_ms\":1,\"result\":{\"duration_ms\":1,"
 		       "\"properties\":[]}}\n",
 		  "\"verdict\" is missing" },
+		{ "another run behind it", PLAN DONE END PLAN DONE END, "events:4: a second plan" },
+		{ "another plan in the middle", PLAN DONE PLAN END, "events:3: a second plan" },
 		{ "two keys alike", PLAN "{\"event\":\"end\",\"event\":\"end\"}\n", "events:2: " },
 	};
 	char path[PLACE_MAX];
@@ -236,7 +238,7 @@ static void damaged_events_are_refused_with_their_line(void)
 
 static void a_new_plan_takes_the_place_of_the_old(void)
 {
-	static const char text[] = PLAN DONE PLAN END;
+	static const char text[] = PLAN PLAN END;
 	KC_CLEANUP_RECORDING struct kc_recording recording = { 0 };
 	struct kc_error err = { 0 };
 	char path[PLACE_MAX];

@@ -51,6 +51,10 @@ static void shows_what_is_unfit_and_keeps_the_rest(void)
 		{ "one line", "a\n\tb\r\nc \n\n", KC_TEXT_LINE, "a  b c" },
 		{ "CI command", "##[error]x ##vso[x]", KC_TEXT_LOG, "#\\x23[error]x #\\x23vso[x]" },
 		{ "CI command through a sequence", "#\x1b[m#[error]x", KC_TEXT_LOG, "#\\x23[error]x" },
+		{ "GitHub's command", "::error::x", KC_TEXT_LOG | KC_TEXT_LINE, ":\\x3aerror::x" },
+		{ "with blanks before it", " \t::error::x", KC_TEXT_LOG | KC_TEXT_LINE, "  :\\x3aerror::x" },
+		{ "through line feeds", "\n::error::x", KC_TEXT_LOG | KC_TEXT_LINE, " :\\x3aerror::x" },
+		{ "no command", "std::error", KC_TEXT_LOG | KC_TEXT_LINE, "std::error" },
 		{ "two hashes elsewhere", "## title", 0, "## title" },
 	};
 
