@@ -28,7 +28,8 @@ static const struct kc_report_suite opening_suite = { .name = "report", .reprodu
 static const struct kc_report_case opening_case = { .classname = "report.run",
 						    .name = "opening",
 						    .what = "the events can be read",
-						    .file = "harness/cmd_report.c" };
+						    .file = "harness/cmd_report.c",
+						    .line = __LINE__ };
 static const struct kc_report_run opening = { .version = KC_VERSION,
 					      .hostname = "",
 					      .suites = &opening_suite,

@@ -35,6 +35,14 @@ bool kc_reporting_is_terminal(int fd)
 	return isatty(fd) && terminal && strcmp(terminal, "dumb") != 0 && !is_set("CI");
 }
 
+/* no-color.org: set and not empty; force-color.org and bixense.com/clicolors for what is no terminal. */
+static bool wants_colour(const struct kc_options *options, bool is_tty)
+{
+	if (options->color != KC_WHEN_AUTO || is_set("NO_COLOR"))
+		return options->color == KC_WHEN_ALWAYS;
+	return is_tty || is_set("FORCE_COLOR") || is_set("CLICOLOR_FORCE");
+}
+
 /* Only a guess at the time left depends on it: without it there is none. */
 static const struct kc_recording *read_earlier(struct kc_reporting *reporting)
 {
@@ -62,9 +70,7 @@ static int open_console(struct kc_reporting *reporting, const struct kc_options 
 								 : NULL };
 	struct winsize size;
 
-	/* no-color.org: set and not empty. */
-	console.colour = options->color == KC_WHEN_ALWAYS ||
-			 (options->color == KC_WHEN_AUTO && is_tty && !is_set("NO_COLOR"));
+	console.colour = wants_colour(options, is_tty);
 	/* Character encoding only: numbers keep their point in every locale. */
 	if (setlocale(LC_CTYPE, ""))
 		console.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;

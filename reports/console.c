@@ -337,10 +337,11 @@ static int console_begin(struct kc_report *report, const struct kc_report_run *r
 
 static struct slot *find_slot(struct console *console, const struct kc_report_case *testcase)
 {
-	for (size_t i = 0; i < console->run->case_count; i++)
-		if (&console->run->cases[i] == testcase)
-			return &console->slots[i];
-	return NULL; /* not planned: the JUnit writer reports that */
+	uintptr_t first = (uintptr_t)console->run->cases, place = (uintptr_t)testcase;
+
+	if (place < first || place >= first + console->run->case_count * sizeof(*testcase))
+		return NULL; /* not planned: the JUnit writer reports that */
+	return &console->slots[testcase - console->run->cases];
 }
 
 static void console_case_started(struct kc_report *report, const struct kc_report_case *testcase)
@@ -417,7 +418,7 @@ static void console_case_done(struct kc_report *report, const struct kc_report_c
 	if (!slot || slot->state == DONE)
 		return;
 	slot->state = DONE;
-	alike = kc_ledger_find(&console->ledger, result);
+	alike = kc_ledger_find(&console->ledger, testcase, result);
 	kc_ledger_take(&console->ledger, testcase, result);
 	console->done++;
 	if (deserves_a_line(console, result)) {

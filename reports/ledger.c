@@ -50,19 +50,53 @@ void kc_ledger_take(struct kc_ledger *ledger, const struct kc_report_case *testc
 	kc_result_copy(&ledger->results[number], result);
 }
 
-static bool is_same_cause(const struct kc_result *a, const struct kc_result *b)
+struct told {
+	const char *message, *image;
+};
+
+/* Skips the image's name where it stands, so that what is said of another image is the same. */
+static bool skip_image(struct told *told)
 {
-	return a->verdict == b->verdict && strcmp(kc_result_message(a), kc_result_message(b)) == 0;
+	size_t length = strlen(told->image);
+
+	if (!length || strncmp(told->message, told->image, length) != 0)
+		return false;
+	told->message += length;
+	return true;
 }
 
-size_t kc_ledger_find(const struct kc_ledger *ledger, const struct kc_result *result)
+/* A cause that shows on several images is one. */
+static bool is_same_message(struct told a, struct told b)
+{
+	while (*a.message && *b.message) {
+		bool skipped = skip_image(&a);
+
+		if (skip_image(&b) != skipped || (!skipped && *a.message++ != *b.message++))
+			return false;
+	}
+	return *a.message == *b.message;
+}
+
+static bool is_same_cause(const struct kc_ledger *ledger, size_t number,
+			  const struct kc_report_case *testcase, const struct kc_result *result)
+{
+	const struct kc_report_run *run = ledger->run;
+	const struct kc_result *known = &ledger->results[number];
+	const struct told one = { kc_result_message(known), run->suites[run->cases[number].suite].name };
+	const struct told other = { kc_result_message(result), run->suites[testcase->suite].name };
+
+	return known->verdict == result->verdict && is_same_message(one, other);
+}
+
+size_t kc_ledger_find(const struct kc_ledger *ledger, const struct kc_report_case *testcase,
+		      const struct kc_result *result)
 {
 	size_t number = 0;
 
 	if (result->verdict == KC_PASS)
 		return ledger->run->case_count;
 	while (number < ledger->run->case_count &&
-	       !(ledger->is_done[number] && is_same_cause(&ledger->results[number], result)))
+	       !(ledger->is_done[number] && is_same_cause(ledger, number, testcase, result)))
 		number++;
 	return number;
 }
@@ -70,7 +104,8 @@ size_t kc_ledger_find(const struct kc_ledger *ledger, const struct kc_result *re
 static size_t find_cause(const struct kc_ledger *ledger, size_t number)
 {
 	for (size_t i = 0; i < number; i++)
-		if (ledger->causes[i] == i && is_same_cause(&ledger->results[i], &ledger->results[number]))
+		if (ledger->causes[i] == i &&
+		    is_same_cause(ledger, i, &ledger->run->cases[number], &ledger->results[number]))
 			return i;
 	return number;
 }

@@ -15,7 +15,7 @@ struct kc_ledger {
 	size_t case_count;	   /* so that it can be released when the run is gone */
 	struct kc_result *results; /* of each case */
 	bool *is_done;
-	size_t *causes; /* after kc_ledger_settle: of each case the first one that ended the same way for the same cause */
+	size_t *causes; /* after kc_ledger_settle: of each case the first one that ended the same way for the same cause, on whatever image */
 	size_t counts[KC_SKIP + 1];
 	size_t flaky; /* of those that passed */
 };
@@ -29,8 +29,8 @@ void kc_ledger_take(struct kc_ledger *ledger, const struct kc_report_case *testc
 /* Counts, and finds what has the same cause. May be called again. */
 void kc_ledger_settle(struct kc_ledger *ledger);
 /* The first case taken so far that did not pass for the very same cause; the number of cases if there is none. */
-size_t kc_ledger_find(const struct kc_ledger *ledger, const struct kc_result *result)
-	__attribute__((warn_unused_result));
+size_t kc_ledger_find(const struct kc_ledger *ledger, const struct kc_report_case *testcase,
+		      const struct kc_result *result) __attribute__((warn_unused_result));
 void kc_ledger_release(struct kc_ledger *ledger);
 
 /* How many cases of that verdict share the cause of case `first`; 0 if `first` is not the first of its cause. */

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "reports/ledger.h"
 #include "reports/sink.h"
@@ -21,6 +23,7 @@ struct markdown {
 	struct kc_report report;
 	struct kc_markdown_options options;
 	struct kc_ledger ledger;
+	off_t start, end; /* of what this report has appended; equal before it has */
 };
 
 /* Code */
@@ -253,7 +256,8 @@ static void add_head(struct kc_sink *out, const struct kc_ledger *ledger, bool c
 static void add_all(struct kc_sink *out, struct kc_ledger *ledger, bool complete)
 {
 	/* Room for the head and the last line is kept. */
-	KC_CLEANUP_SINK struct kc_sink causes = KC_SINK_INIT(DOCUMENT_LIMIT - HEAD_LIMIT);
+	size_t limit = out->text.limit;
+	KC_CLEANUP_SINK struct kc_sink causes = KC_SINK_INIT(limit > HEAD_LIMIT ? limit - HEAD_LIMIT : 1);
 	size_t left_out;
 
 	kc_ledger_settle(ledger);
@@ -267,14 +271,50 @@ static void add_all(struct kc_sink *out, struct kc_ledger *ledger, bool complete
 	add_flaky(out, ledger);
 }
 
-static int append_to_file(const char *path, const struct kc_buffer *text, struct kc_error *err)
+/* Takes the place of what this report appended before, unless somebody else has appended more. */
+static int append_to_file(struct markdown *markdown, int fd, const struct kc_buffer *text)
 {
-	KC_CLEANUP_FD int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	int status;
+	struct stat found;
 
-	if (fd < 0)
-		return kc_error_errno(err, errno, "write `%s`", path);
-	status = kc_fd_write_all(fd, text->data, text->length);
+	if (fstat(fd, &found) < 0)
+		return -errno;
+	if (found.st_size == markdown->end && ftruncate(fd, markdown->start) < 0)
+		return -errno;
+	if (found.st_size != markdown->end)
+		markdown->start = found.st_size;
+	markdown->end = markdown->start + (off_t)text->length;
+	return kc_fd_write_all(fd, text->data, text->length);
+}
+
+/* What others have written there counts, too: of a file beyond its cap GitHub shows nothing. */
+static size_t room_in(const struct markdown *markdown, int fd)
+{
+	struct stat found;
+	off_t before = fstat(fd, &found) < 0 ? 0 : found.st_size;
+
+	if (before == markdown->end)
+		before = markdown->start;
+	return before < DOCUMENT_LIMIT ? DOCUMENT_LIMIT - (size_t)before : 0;
+}
+
+static int write_appended(struct markdown *markdown, bool complete, struct kc_error *err)
+{
+	const char *path = markdown->options.path;
+	KC_CLEANUP_FD int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	KC_CLEANUP_SINK struct kc_sink out = KC_SINK_INIT(fd < 0 ? 0 : room_in(markdown, fd));
+	int status = fd < 0 ? -errno : 0;
+
+	if (status == 0) {
+		add_all(&out, &markdown->ledger, complete);
+		status = out.status;
+	}
+	if (status == -E2BIG) {
+		status = kc_error_set(err, E2BIG, "write `%s`: it is nearly as large as GitHub takes", path);
+		kc_error_hint(err, "--markdown FILE has all of it");
+		return status;
+	}
+	if (status == 0)
+		status = append_to_file(markdown, fd, &out.text);
 	return status < 0 ? kc_error_errno(err, status, "write `%s`", path) : 0;
 }
 
@@ -282,11 +322,11 @@ static int write_file(struct markdown *markdown, bool complete, struct kc_error 
 {
 	KC_CLEANUP_SINK struct kc_sink out = KC_SINK_INIT(DOCUMENT_LIMIT);
 
+	if (markdown->options.is_appended)
+		return write_appended(markdown, complete, err);
 	add_all(&out, &markdown->ledger, complete);
 	if (out.status < 0)
 		return kc_error_errno(err, out.status, "write `%s`", markdown->options.path);
-	if (markdown->options.is_appended)
-		return append_to_file(markdown->options.path, &out.text, err);
 	return kc_file_write_atomic(AT_FDCWD, markdown->options.path, out.text.data, out.text.length, 0644,
 				    err);
 }
@@ -297,9 +337,7 @@ static int markdown_begin(struct kc_report *report, const struct kc_report_run *
 
 	if (kc_ledger_begin(&markdown->ledger, run) < 0)
 		return kc_error_errno(err, ENOMEM, "write `%s`", markdown->options.path);
-	if (markdown->options.is_appended)
-		return 0;
-	if (kc_file_check_replaceable(markdown->options.path, err) < 0)
+	if (!markdown->options.is_appended && kc_file_check_replaceable(markdown->options.path, err) < 0)
 		return err->code;
 	return write_file(markdown, false, err);
 }

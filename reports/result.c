@@ -11,6 +11,9 @@
 #include "base/buffer.h"
 #include "reports/result_internal.h"
 
+#define NAME_MOST                                                                                            \
+	(KC_RESULT_LINE_LIMIT - 1) /* what is read back is held in a buffer of the limit, its NUL included */
+
 char kc_result_out_of_memory[] = "out of memory while the result was recorded";
 
 static const char *const verdict_names[] = {
@@ -172,7 +175,7 @@ static struct kc_property *find_property(struct kc_result *result, const char *n
 	struct kc_property *properties;
 
 	for (size_t i = 0; i < result->property_count; i++)
-		if (strcmp(result->properties[i].name, name) == 0)
+		if (strncmp(result->properties[i].name, name, NAME_MOST) == 0)
 			return &result->properties[i];
 	if (result->property_count == KC_RESULT_PROPERTY_LIMIT)
 		return NULL;
@@ -181,7 +184,7 @@ static struct kc_property *find_property(struct kc_result *result, const char *n
 		return NULL;
 	result->properties = properties;
 	properties += result->property_count;
-	*properties = (struct kc_property){ .name = strdup(name) };
+	*properties = (struct kc_property){ .name = strndup(name, NAME_MOST) };
 	if (!properties->name)
 		return NULL;
 	result->property_count++;
@@ -190,7 +193,7 @@ static struct kc_property *find_property(struct kc_result *result, const char *n
 
 static void set_property(struct kc_result *result, const char *name, const char *value)
 {
-	char *copy = strndup(value, KC_RESULT_LINE_LIMIT);
+	char *copy = strndup(value, NAME_MOST);
 	struct kc_property *property = copy ? find_property(result, name) : NULL;
 
 	if (property) {
@@ -223,7 +226,7 @@ static struct kc_measurement *find_measurement(struct kc_result *result, const c
 	struct kc_measurement *table;
 
 	for (size_t i = 0; i < result->measurement_count; i++)
-		if (strcmp(result->measurements[i].name, name) == 0)
+		if (strncmp(result->measurements[i].name, name, NAME_MOST) == 0)
 			return &result->measurements[i];
 	if (result->measurement_count == KC_RESULT_PROPERTY_LIMIT)
 		return NULL;
@@ -232,7 +235,7 @@ static struct kc_measurement *find_measurement(struct kc_result *result, const c
 		return NULL;
 	result->measurements = table;
 	table += result->measurement_count;
-	*table = (struct kc_measurement){ .name = strndup(name, KC_RESULT_LINE_LIMIT) };
+	*table = (struct kc_measurement){ .name = strndup(name, NAME_MOST) };
 	if (!table->name)
 		return NULL;
 	result->measurement_count++;
@@ -250,7 +253,7 @@ void kc_result_add_measurement(struct kc_result *result, const char *name, const
 		kc_result_broken(result, "%s was measured, and is no number", name);
 		return;
 	}
-	copy = strndup(unit, KC_RESULT_UNIT_LIMIT);
+	copy = strndup(unit, KC_RESULT_UNIT_LIMIT - 1);
 	to = copy ? find_measurement(result, name) : NULL;
 	if (!to) {
 		free(copy);

@@ -183,6 +183,7 @@ static void colours_and_characters_are_what_the_reader_takes(void)
 		{ "unwanted", { NULL }, "never", "FAIL ", "\033[31m" },
 		{ "a dumb terminal", { "TERM=dumb" }, "auto", "FAIL ", "\033" },
 		{ "a log of CI", { "CI=true" }, "auto", "FAIL ", "\033" },
+		{ "a log of CI with colours", { "CI=true", "FORCE_COLOR=1" }, "auto", RED, NULL },
 		{ "UTF-8", { NULL }, "never", "w\xc3\xb6rk", "\\u{" },
 		{ "no UTF-8", { "LC_ALL=C" }, "never", "w\\u{00f6}rk", "\xc3" },
 		{ "a locale that is not there", { "LC_ALL=xx_XX.UTF-8" }, "never", "w\\u{00f6}rk", "\xc3" },

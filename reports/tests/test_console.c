@@ -181,6 +181,45 @@ static void different_causes_are_not_grouped(void)
 	kc_buffer_release(&stage.text);
 }
 
+/* What is said of each image by its name is one cause; what differs beyond the name is another. */
+static void a_cause_on_several_images_is_one(void)
+{
+	static const struct kc_report_suite two[] = { { .name = "centos7" }, { .name = "musl" } };
+	static const struct kc_report_case both[] = {
+		{ .suite = 0, .classname = "centos7.imports", .name = "zmq", .what = "x", .file = "y" },
+		{ .suite = 1, .classname = "musl.imports", .name = "zmq", .what = "x", .file = "y" }
+	};
+	const struct kc_report_run run = { .suites = two, .suite_count = 2, .cases = both, .case_count = 2 };
+	static const struct {
+		const char *messages[2];
+		const char *expected;
+	} rows[] = {
+		{ { "newer than centos7 has (centos7)", "newer than musl has (musl)" },
+		  "2 cases, one cause" },
+		{ { "newer than centos7 has", "newer than centos7 has" }, "FAIL newer than centos7 has\n" },
+		{ { "centos7 lacks x", "musl lacks y" }, "FAIL musl lacks y\n" },
+		{ { "lacks", "lacks musl" }, "FAIL lacks musl\n" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct kc_error err = { 0 };
+		struct stage stage;
+
+		KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ .width = 80 }));
+		KC_CHECK_OK(kc_report_begin(stage.report, &run, &err), err);
+		for (size_t j = 0; j < 2; j++) {
+			KC_CLEANUP(kc_result_release) struct kc_result result;
+
+			kc_result_init(&result);
+			kc_result_fail(&result, "", "", "%s", rows[i].messages[j]);
+			kc_report_case_done(stage.report, &both[j], &result);
+		}
+		finish(&stage, true);
+		KC_CHECK_CONTAINS(close_stage(&stage), rows[i].expected);
+		kc_buffer_release(&stage.text);
+	}
+}
+
 static void a_long_case_says_every_30_seconds_that_it_lives(void)
 {
 	struct kc_error err = { 0 };
@@ -421,7 +460,7 @@ static void an_empty_selection_says_so(void)
 }
 
 KC_TEST_SUITE(console, KC_LABEL_FAST, KC_TEST(a_log_has_a_line_per_case_and_the_causes_at_the_end),
-	      KC_TEST(different_causes_are_not_grouped),
+	      KC_TEST(different_causes_are_not_grouped), KC_TEST(a_cause_on_several_images_is_one),
 	      KC_TEST(a_long_case_says_every_30_seconds_that_it_lives),
 	      KC_TEST(a_terminal_has_one_line_of_progress), KC_TEST(the_time_left_comes_from_an_earlier_run),
 	      KC_TEST(several_images_are_named_in_the_progress_line),

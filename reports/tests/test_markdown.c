@@ -170,6 +170,45 @@ static void a_summary_is_added_to_what_is_there(void)
 	KC_CHECK(strncmp(kc_buffer_string(&text), "earlier\n## krunner-compat: not passed\n", 38) == 0);
 }
 
+/* Killed, it has told the summary that it is incomplete; ended, that is gone, and what others wrote is not. */
+static void a_summary_is_red_until_the_run_has_ended(void)
+{
+	char path[PLACE_MAX];
+	const struct kc_markdown_options options = { .path = path, .is_appended = true };
+	KC_CLEANUP_REPORT struct kc_report *report = NULL;
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(TEXT_LIMIT);
+	struct kc_error err = { 0 };
+
+	(void)snprintf(path, sizeof(path), "%s/red", directory.path);
+	run.case_count = 1;
+	KC_REQUIRE_OK(kc_file_write_atomic(AT_FDCWD, path, "earlier\n", 8, 0600, &err), err);
+	KC_REQUIRE_OK(kc_markdown_open(&options, &report, &err), err);
+	KC_REQUIRE_OK(kc_report_begin(report, &run, &err), err);
+	KC_REQUIRE_OK(kc_report_begin(report, &run, &err), err);
+	KC_REQUIRE_OK(kc_file_read(AT_FDCWD, path, &text, &err), err);
+	KC_CHECK(strncmp(kc_buffer_string(&text), "earlier\n## krunner-compat: not passed\n", 38) == 0);
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "The run is incomplete");
+	KC_CHECK_OK(tell(report, 1, "x", false, &err), err);
+	kc_buffer_clear(&text);
+	KC_REQUIRE_OK(kc_file_read(AT_FDCWD, path, &text, &err), err);
+	KC_CHECK(strncmp(kc_buffer_string(&text), "earlier\n## krunner-compat: not passed\n", 38) == 0);
+	KC_CHECK(!strstr(kc_buffer_string(&text), "incomplete"));
+}
+
+/* Beyond 1 MiB GitHub shows nothing of a summary: the causes that are too much are counted. */
+static void a_full_summary_stays_below_the_cap(void)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(2 * TEXT_LIMIT);
+	char line[1000];
+	struct kc_error err = { 0 };
+
+	memset(line, 'x', sizeof(line));
+	for (int i = 0; i < 5; i++)
+		KC_REQUIRE_OK(write_markdown(line, MOST_CASES, true, &text, &err), err);
+	KC_CHECK(text.length < 1000000);
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), " more causes do not fit");
+}
+
 static void what_is_flaky_is_named(void)
 {
 	char path[PLACE_MAX];
@@ -266,6 +305,8 @@ static void annotations_are_escaped_and_ten_at_most(void)
 
 KC_TEST_SUITE_WITH(markdown, KC_LABEL_FAST, set_up, tear_down, KC_TEST(nothing_foreign_is_outside_code),
 		   KC_TEST(a_bar_does_not_end_a_cell), KC_TEST(what_does_not_fit_is_counted),
-		   KC_TEST(a_summary_is_added_to_what_is_there), KC_TEST(what_is_flaky_is_named),
+		   KC_TEST(a_summary_is_added_to_what_is_there),
+		   KC_TEST(a_summary_is_red_until_the_run_has_ended),
+		   KC_TEST(a_full_summary_stays_below_the_cap), KC_TEST(what_is_flaky_is_named),
 		   KC_TEST(the_file_is_red_until_the_run_has_ended),
 		   KC_TEST(annotations_are_escaped_and_ten_at_most));
