@@ -202,7 +202,8 @@ static void a_full_summary_stays_below_the_cap(void)
 	char line[1000];
 	struct kc_error err = { 0 };
 
-	memset(line, 'x', sizeof(line));
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
 	for (int i = 0; i < 5; i++)
 		KC_REQUIRE_OK(write_markdown(line, MOST_CASES, true, &text, &err), err);
 	KC_CHECK(text.length < 1000000);
