@@ -11,6 +11,7 @@
 #include "clock/clock.h"
 #include "output.h"
 #include "run/scratch.h"
+#include "run/trace.h"
 #include "sandbox/emulator.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
@@ -65,6 +66,7 @@ static const struct {
 	{ "make a temporary directory", probe_scratch },
 	{ "open the store", probe_store },
 	{ "make time virtual for a program (optional)", kc_clock_probe, .is_optional = true },
+	{ "record system calls with strace (optional)", kc_trace_probe, .is_optional = true },
 };
 
 static void reach(void *context, enum kc_sandbox_step step)

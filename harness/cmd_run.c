@@ -20,6 +20,7 @@
 #include "run/plan.h"
 #include "run/scheduler.h"
 #include "run/scratch.h"
+#include "run/trace.h"
 #include "state.h"
 #include "sys/time.h"
 #include "waiting.h"
@@ -57,6 +58,11 @@ struct suite {
 	struct kc_buffer reproduce;
 };
 
+static bool keeps(const struct run *run)
+{
+	return run->options->keep || run->options->trace;
+}
+
 /* NULL: this machine's. */
 static const char *architecture(const struct kc_options *options)
 {
@@ -75,6 +81,7 @@ static int open_inputs(struct run *run, struct kc_error *err)
 						   .is_offline = run->options->offline,
 						   .require_real = run->options->require_real,
 						   .time = (enum kc_time)run->options->time,
+						   .is_traced = run->options->trace,
 						   .architecture = architecture(run->options),
 						   .kit = run->kit,
 						   .progress = kc_waiting_download,
@@ -111,7 +118,7 @@ static int add_to_plan(struct run *run, size_t number, struct kc_error *err)
 		.repeat = run->options->repeat,
 		.is_brief = !run->options->is_long && !is_strict,
 		.is_real_time = run->options->time == KC_TIME_REAL && !is_strict,
-		.is_emulated = kc_inputs_emulator(&run->inputs) != NULL,
+		.is_slow = kc_inputs_emulator(&run->inputs) || run->options->trace,
 		.is_unopened = image->failure.code != 0
 	};
 
@@ -189,6 +196,8 @@ static size_t add_options(const struct kc_options *options, const char *words[],
 		words[count++] = "--force";
 	if (options->must_run)
 		words[count++] = "--must-run";
+	if (options->trace) /* which may be why it failed */
+		words[count++] = "--trace";
 	if (options->time != KC_TIME_VIRTUAL) {
 		words[count++] = "--time";
 		words[count++] = kc_time_name((enum kc_time)options->time);
@@ -263,7 +272,8 @@ static int make_suites(struct run *run, struct kc_error *err)
 						  .time = run->inputs.time,
 						  .untimed = run->inputs.untimed.code ? &run->inputs.untimed
 										      : NULL,
-						  .keep = run->options->keep,
+						  .keep = keeps(run),
+						  .trace = run->options->trace,
 						  .must_run = run->options->must_run };
 		run->told_suites[i] =
 			(struct kc_report_suite){ .name = image->name,
@@ -323,7 +333,7 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
 	if (status == 0)
 		status = make_suites(run, err);
 	if (status == 0)
-		status = kc_scratch_make(&run->scratch, run->options->keep, err);
+		status = kc_scratch_make(&run->scratch, keeps(run), err);
 	if (status < 0)
 		return status;
 	*ret_told = true;
@@ -439,14 +449,24 @@ static int read_last(struct run *run, struct kc_error *err)
 	return status;
 }
 
-static int check_options(const struct kc_options *options, struct kc_error *err)
+static int exclude_each_other(const char *options, const char *hint, struct kc_error *err)
 {
-	if (!options->repeat || !options->retries)
-		return 0;
-	(void)kc_error_set(err, EINVAL, "run: --repeat and --retries exclude each other");
-	kc_error_hint(err, "--repeat looks for what differs, --retries forgives it");
+	(void)kc_error_set(err, EINVAL, "run: %s exclude each other", options);
+	kc_error_hint(err, "%s", hint);
 	err->kind = KC_ERROR_USAGE;
 	return -EINVAL;
+}
+
+static int check_options(const struct kc_options *options, struct kc_error *err)
+{
+	if (options->repeat && options->retries)
+		return exclude_each_other("--repeat and --retries",
+					  "--repeat looks for what differs, --retries forgives it", err);
+	if (options->trace && options->time == KC_TIME_BOTH)
+		return exclude_each_other("--trace and --time both",
+					  "a process has one tracer: strace, or the clock of virtual time",
+					  err);
+	return 0;
 }
 
 static int read_command_line(struct run *run, struct kc_error *err)
@@ -505,12 +525,23 @@ static void note_all_left_out(const struct run *run)
 		kc_output_note("--exclude leaves out no case", run->plan.excludes_nothing);
 }
 
+static void note_kept(const struct run *run)
+{
+	char traces[sizeof(run->scratch.path) + 64];
+
+	kc_output_note("kept", run->scratch.path);
+	if (!run->options->trace)
+		return;
+	(void)snprintf(traces, sizeof(traces), "%s/CASE/program-N/" KC_TRACE_FILE, run->scratch.path);
+	kc_output_note("traced", traces);
+}
+
 static int close_run(struct run *run, struct kc_error *err)
 {
 	int status;
 
-	if (run->options->keep && run->scratch.path[0])
-		kc_output_note("kept", run->scratch.path);
+	if (keeps(run) && run->scratch.path[0])
+		note_kept(run);
 	status = kc_scratch_release(&run->scratch, err);
 	kc_reporting_close(&run->reporting);
 	note_all_left_out(run);

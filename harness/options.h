@@ -76,6 +76,7 @@ struct kc_options {
 	unsigned int repeat;  /* 0: once */
 	unsigned int jobs;    /* 0: the scheduler's default */
 	bool keep;
+	bool trace; /* implies keep */
 	bool must_run;
 	bool is_long;
 	int color; /* enum kc_when */

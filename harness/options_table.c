@@ -240,6 +240,12 @@ const struct kc_option_row kc_option_rows[] = {
 	  .commands = RUN,
 	  FIELD(keep),
 	  .help = "keep what each program was started with and printed, and say where that is" },
+	{ .name = "trace",
+	  .type = KC_OPTION_FLAG,
+	  .commands = RUN,
+	  FIELD(trace),
+	  .help = "record the system calls of each program with strace, and keep that as --keep does; "
+		  "implies --time real, with time limits as for emulated programs" },
 	{ .name = "long",
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,

@@ -47,7 +47,8 @@ struct kc_case_context {
 	const struct kc_error
 		*untimed; /* why there is no virtual time here, so that `time` is real; NULL: there is */
 	bool keep;	  /* --keep: leave what may help to look into a failure */
-	bool must_run;	  /* --must-run: the scheduler turns a skip into BROKEN by itself */
+	bool trace;    /* --trace: with the system calls of every program; `keep` is set then, `time` real */
+	bool must_run; /* --must-run: the scheduler turns a skip into BROKEN by itself */
 
 	/* Of this case. */
 	const char

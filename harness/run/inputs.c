@@ -304,11 +304,26 @@ static int gather_facts(const struct kc_inputs *inputs, struct kc_inputs_image *
 	return 0;
 }
 
-/* Without virtual time there is real time, which every report says; unless both were asked for. */
-static int choose_time(struct kc_inputs *inputs, enum kc_time asked, struct kc_error *err)
+/* Whether there is virtual time. A process has one tracer, ptrace(2): the clock or strace. */
+static int probe_time(bool is_traced, struct kc_error *err)
 {
+	int status;
+
+	if (!is_traced)
+		return kc_clock_probe(err);
+	status = kc_error_set(err, ENOTSUP, "with --trace strace traces the programs, and the clock cannot");
+	kc_error_hint(err, "run it without --trace");
+	return status;
+}
+
+/* Without virtual time there is real time, which every report says; unless both were asked for. */
+static int choose_time(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+		       struct kc_error *err)
+{
+	enum kc_time asked = request->time;
+
 	inputs->time = asked;
-	if (asked == KC_TIME_REAL || kc_clock_probe(&inputs->untimed) == 0)
+	if (asked == KC_TIME_REAL || probe_time(request->is_traced, &inputs->untimed) == 0)
 		return 0;
 	if (asked == KC_TIME_BOTH) {
 		if (err)
@@ -522,9 +537,9 @@ static int list_promises(struct kc_inputs *inputs, struct kc_error *err)
 	return kc_policy_promised_imports(inputs->policy, package->distro, NULL, &inputs->promised, err);
 }
 
-static int note_facts(struct kc_inputs *inputs, enum kc_time time, struct kc_error *err)
+static int note_facts(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
-	int status = choose_time(inputs, time, err);
+	int status = choose_time(inputs, request, err);
 
 	for (size_t i = 0; status == 0 && i < inputs->image_count; i++)
 		status = gather_facts(inputs, &inputs->images[i], err);
@@ -551,7 +566,7 @@ int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *req
 	if (status == 0)
 		status = kc_policy_cpu_levels(inputs->policy, inputs->architecture, &inputs->cpu_levels, err);
 	if (status == 0 && !request->plan_only)
-		status = note_facts(inputs, request->time, err);
+		status = note_facts(inputs, request, err);
 	if (status < 0)
 		kc_inputs_release(inputs);
 	return status;

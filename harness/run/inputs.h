@@ -38,6 +38,7 @@ struct kc_inputs_request {
 	const char *kit;	  /* digest of what is checked, a fact of the run */
 	bool require_real;	  /* an emulated image will not do */
 	enum kc_time time;
+	bool is_traced; /* strace traces every program: virtual time is not to be had */
 	bool plan_only; /* nothing will run: no image of images/ is made, and without `volume` no wheel is fetched */
 	/* Told what takes long before the cases can run; both may be NULL. Of a download: bytes so far, of total, -1 while
 	 * that is not known. */

@@ -13,8 +13,8 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 #define IDENTITY_SIZE 1024
-/* What an emulated program may take longer by; measured: imports take 6 to 10 times as long. */
-#define EMULATION_FACTOR 10
+/* What an emulated or a traced program may take longer by; measured: imports take 6 to 10 times as long in an emulator. */
+#define SLOWNESS_FACTOR 10
 
 static bool is_kebab_case(const char *name)
 {
@@ -120,7 +120,7 @@ static int add_case(struct kc_plan *plan, const struct kc_plan_request *request,
 		    const struct kc_case_table *table, const struct kc_case *row, const char *item)
 {
 	struct kc_plan_entry *entry = &plan->entries[plan->count];
-	int64_t own_timeout_ms = row->timeout_ms * (request->is_emulated ? EMULATION_FACTOR : 1);
+	int64_t own_timeout_ms = row->timeout_ms * (request->is_slow ? SLOWNESS_FACTOR : 1);
 
 	entry->row = row;
 	entry->item = item;

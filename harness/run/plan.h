@@ -41,7 +41,7 @@ struct kc_plan_request {
 	bool is_brief;	     /* without long cases, which are counted */
 	bool is_real_time;   /* without cases that need virtual time */
 	unsigned int repeat; /* how often each case runs; 0: once */
-	bool is_emulated;    /* programs run slowly: the cases' own limits are longer */
+	bool is_slow;	     /* programs run slowly, emulated or traced: the cases' own limits are longer */
 	bool is_unopened;    /* its cases say why it has no others: no selection leaves them out */
 };
 

@@ -11,6 +11,7 @@
 #include "archive/store.h"
 #include "compat/policy.h"
 #include "image/image.h"
+#include "run/trace.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 
@@ -39,6 +40,42 @@ void kc_program_python_version(const struct kc_volume *volume, char ret_version[
 		(void)snprintf(ret_version, 16, "%.15s", name + 6);
 }
 
+/* With --keep, each program of a case has a directory with the next free number. */
+static int make_kept(const struct kc_case_context *context, struct kc_program *program, struct kc_error *err)
+{
+	char path[PATH_MAX];
+	unsigned int number = 0;
+	int status;
+
+	do
+		(void)snprintf(path, sizeof(path), "%s/program-%u", context->scratch, ++number);
+	while ((status = mkdir(path, 0700)) < 0 && errno == EEXIST);
+	if (status < 0)
+		return kc_error_errno(err, errno, "create directory `%s`", path);
+	program->kept = strdup(path);
+	return program->kept ? 0 : kc_error_errno(err, ENOMEM, "create directory `%s`", path);
+}
+
+static int prepare_trace(const struct kc_case_context *context, struct kc_program *program,
+			 struct kc_error *err)
+{
+	char path[PATH_MAX];
+	int status;
+
+	if (!context->trace || !context->scratch)
+		return 0;
+	status = make_kept(context, program, err);
+	if (status < 0)
+		return status;
+	if ((size_t)snprintf(path, sizeof(path), "%s/" KC_TRACE_FILE, program->kept) >= sizeof(path))
+		return kc_error_errno(err, ENAMETOOLONG, "trace a program in `%s`", program->kept);
+	program->trace = kc_trace_new(path);
+	if (!program->trace)
+		return kc_error_errno(err, ENOMEM, "trace a program");
+	kc_sandbox_set_tracer(program->sandbox, NULL, kc_trace_attach, program->trace);
+	return 0;
+}
+
 int kc_program_prepare(const struct kc_case_context *context, const char *const argv[],
 		       const char *const environment[], struct kc_program *program, struct kc_error *err)
 {
@@ -59,7 +96,7 @@ int kc_program_prepare(const struct kc_case_context *context, const char *const 
 	kc_sandbox_set_filter(sandbox, context->filter);
 	kc_sandbox_set_emulator(sandbox, context->emulator);
 	kc_sandbox_set_command(sandbox, argv, environment);
-	return 0;
+	return prepare_trace(context, program, err);
 }
 
 int kc_program_start(struct kc_program *program, struct kc_error *err)
@@ -119,22 +156,19 @@ static int keep_stream(int directory_fd, const char *name, const struct kc_buffe
 	return kc_file_write_atomic(directory_fd, name, kc_buffer_string(stream), stream->length, 0600, err);
 }
 
-/* With --keep, each program of a case leaves what it was and what it said in a directory with the next free number. */
-static int keep(const struct kc_case_context *context, const struct kc_program *program, struct kc_error *err)
+/* What it was and what it said, with --keep. */
+static int keep(const struct kc_case_context *context, struct kc_program *program, struct kc_error *err)
 {
 	KC_CLEANUP_FD int directory_fd = -1;
-	char path[PATH_MAX];
-	unsigned int number = 0;
-	int status;
+	int status = 0;
 
 	if (!context->keep || !context->scratch)
 		return 0;
-	do
-		(void)snprintf(path, sizeof(path), "%s/program-%u", context->scratch, ++number);
-	while ((status = mkdir(path, 0700)) < 0 && errno == EEXIST);
+	if (!program->kept)
+		status = make_kept(context, program, err);
 	if (status < 0)
-		return kc_error_errno(err, errno, "create directory `%s`", path);
-	directory_fd = kc_dir_open(AT_FDCWD, path, err);
+		return status;
+	directory_fd = kc_dir_open(AT_FDCWD, program->kept, err);
 	if (directory_fd < 0)
 		return directory_fd;
 	status = keep_lines(directory_fd, "argv", program->argv, err);
@@ -159,6 +193,8 @@ int kc_program_finish(const struct kc_case_context *context, struct kc_program *
 	int status = kc_sandbox_wait(program->sandbox, context->deadline_ms, &program->streams[0],
 				     &program->streams[1], &program->outcome, err);
 
+	if (status == 0 && program->trace)
+		status = kc_trace_finish(program->trace, err);
 	if (status == 0)
 		status = take_streams(program, err);
 	return status < 0 ? status : keep(context, program, err);
@@ -178,6 +214,8 @@ void kc_program_release(struct kc_program *program)
 {
 	if (program->sandbox)
 		kc_sandbox_release(&program->sandbox);
+	kc_trace_release(&program->trace);
+	free(program->kept);
 	free(program->streams);
 	kc_buffer_release(&program->output);
 	kc_buffer_release(&program->errors);

@@ -5,7 +5,7 @@
  * Life cycle: 1. kc_program_run; or, for a case that wants to talk to the program while it runs, kc_program_prepare,
  * kc_program_start, kc_program_drain now and then, and kc_program_finish or kc_program_gather  2. read  3. kc_program_release
  * (idempotent, fit for a zeroed object; kills what still runs). With --keep, gather and finish leave argv, environment, stdout
- * and stderr of each in SCRATCH/program-1 and so on.
+ * and stderr of each in SCRATCH/program-1 and so on. With --trace, its system calls stand there as well: run/trace.h.
  */
 #ifndef KC_RUN_PROGRAM_H
 #define KC_RUN_PROGRAM_H
@@ -24,10 +24,14 @@
 extern const char *const kc_environment_plain[];
 extern const char *const kc_environment_production[];
 
+struct kc_trace;
+
 struct kc_program {
 	const char *const *argv; /* borrowed, as the next */
 	const char *const *environment;
 	struct kc_sandbox *sandbox; /* until release */
+	struct kc_trace *trace;	    /* with --trace, else NULL */
+	char *kept;		    /* its directory with --keep; NULL while there is none */
 	struct kc_excerpt *streams; /* two: what was read from stdout and stderr so far */
 	struct kc_sandbox_outcome outcome;
 	struct kc_buffer output; /* stdout: head and tail of it, see kc_excerpt */

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "run/orphans.h"
 #include "run/repeat.h"
+#include "run/trace.h"
 #include "run/worker.h"
 #include "sys/file.h"
 #include "sys/signals.h"
@@ -120,6 +121,13 @@ static int make_scratch(const struct session *session, struct slot *slot, struct
 	return 0;
 }
 
+static void tell_kept(const struct session *session, const struct slot *slot, struct kc_result *result)
+{
+	kc_result_property(result, "kept", "%s", slot->scratch);
+	if (session->scheduler->context->trace)
+		kc_trace_tell(slot->scratch, result);
+}
+
 static void leave_scratch(const struct session *session, const struct slot *slot, struct kc_result *result)
 {
 	struct kc_error err = { 0 };
@@ -127,7 +135,7 @@ static void leave_scratch(const struct session *session, const struct slot *slot
 	if (!slot->scratch[0])
 		return;
 	if (session->scheduler->context->keep)
-		kc_result_property(result, "kept", "%s", slot->scratch);
+		tell_kept(session, slot, result);
 	else if (kc_tree_remove(AT_FDCWD, slot->scratch, &err) < 0)
 		kc_result_broken_by(result, &err);
 }

@@ -38,7 +38,7 @@ struct kc_scheduler {
 	const char *scratch; /* existing directory, absolute, for the cases' own; NULL: they get none */
 	const struct kc_case_context
 		*context; /* the templates, by the number of the cases' suite; their per-case fields are
-						* ignored, and `keep` and `must_run` are the first one's */
+						* ignored, and `keep`, `trace` and `must_run` are the first one's */
 	unsigned int
 		retries; /* how often a case that fails or is broken is tried again; not for cases that repeat */
 	bool fail_fast; /* after the first FAIL or BROKEN start no more: what did not run is BROKEN, and says why */

@@ -264,6 +264,8 @@ static int wait_for_tracer(const struct kc_sandbox_setup *setup)
 	if (send(setup->control, &here, sizeof(here), MSG_NOSIGNAL) != (ssize_t)sizeof(here) ||
 	    recv(setup->control, &go, sizeof(go), 0) != (ssize_t)sizeof(go) || go.kind != KC_MESSAGE_GO)
 		return -ECANCELED; /* the parent gave up, and knows why */
+	if (!setup->traced_calls_length)
+		return 0;
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &calls) < 0 ? -errno : 0;
 }
 
@@ -294,7 +296,7 @@ static _Noreturn void run_program(const struct kc_sandbox_setup *setup, int repo
 	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		goto failed;
 	(void)umask(022); /* cannot fail */
-	if (setup->traced_calls_length) {
+	if (setup->is_traced) {
 		int status = wait_for_tracer(setup);
 
 		errno = -status;

@@ -37,8 +37,9 @@ struct kc_sandbox_setup {
 	char *const *environment;
 	const struct sock_filter *filter;
 	unsigned short filter_length;
+	bool is_traced;				/* the program waits for its tracer */
 	const struct sock_filter *traced_calls; /* a second filter, of the program alone */
-	unsigned short traced_calls_length;	/* 0: the program is not traced */
+	unsigned short traced_calls_length;	/* 0: the tracer stops it without */
 	unsigned int sockets;
 	bool wants_diagnosis; /* one socket more */
 	const char *emulator; /* what binfmt_misc takes; NULL: programs run on the CPU itself */

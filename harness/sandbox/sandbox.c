@@ -161,8 +161,9 @@ void kc_sandbox_set_diagnosis(struct kc_sandbox *sandbox, bool wanted)
 void kc_sandbox_set_tracer(struct kc_sandbox *sandbox, const struct kc_seccomp_filter *calls,
 			   kc_sandbox_attach *attach, void *context)
 {
-	sandbox->setup.traced_calls = calls->instructions;
-	sandbox->setup.traced_calls_length = calls->length;
+	sandbox->setup.is_traced = true;
+	sandbox->setup.traced_calls = calls ? calls->instructions : NULL;
+	sandbox->setup.traced_calls_length = calls ? calls->length : 0;
 	sandbox->attach = attach;
 	sandbox->attach_context = context;
 }

@@ -113,9 +113,9 @@ void kc_sandbox_set_diagnosis(struct kc_sandbox *sandbox, bool wanted);
 
 /*
  * The program is to be traced: `attach` is called during kc_sandbox_start with its process, in the caller's numbers, that has
- * not executed it yet and is about to load `calls`, a filter of kc_seccomp_trace. What `attach` returns below 0 ends the start.
- * All borrowed until release. The tracer lets go before kc_sandbox_wait and kc_sandbox_release: what is traced does not end
- * without it.
+ * not executed it yet and is about to load `calls`, a filter of kc_seccomp_trace (NULL: none). What `attach` returns below 0 ends the start.
+ * All borrowed until release. A tracer in this process lets go before kc_sandbox_wait and kc_sandbox_release: what is traced does
+ * not end without it.
  */
 typedef int kc_sandbox_attach(void *context, pid_t pid, struct kc_error *err);
 void kc_sandbox_set_tracer(struct kc_sandbox *sandbox, const struct kc_seccomp_filter *calls,

@@ -134,7 +134,7 @@ static void emulated_programs_have_more_time(void)
 	KC_CLEANUP_PLAN struct kc_plan native = { 0 }, emulated = { 0 };
 	struct kc_error err = { 0 };
 
-	slow.is_emulated = true;
+	slow.is_slow = true;
 	KC_REQUIRE_OK(kc_plan_make(&native, &request, &err), err);
 	KC_REQUIRE_OK(kc_plan_make(&emulated, &slow, &err), err);
 	for (size_t i = 0; i < native.count; i++)
