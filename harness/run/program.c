@@ -184,7 +184,9 @@ int kc_program_gather(const struct kc_case_context *context, struct kc_program *
 	int status;
 
 	kc_program_drain(program);
-	status = take_streams(program, err);
+	status = program->trace ? kc_trace_check(program->trace, err) : 0;
+	if (status == 0)
+		status = take_streams(program, err);
 	return status < 0 ? status : keep(context, program, err);
 }
 

@@ -3,7 +3,7 @@
  * the program starts, and ends with the last of it.
  *
  * Life cycle: 1. kc_trace_new  2. kc_trace_attach, as what kc_sandbox_set_tracer is given: the program waits for it before it is
- * executed  3. kc_trace_finish, after kc_sandbox_wait, if the program was waited for  4. kc_trace_release, after
+ * executed  3. kc_trace_finish, after kc_sandbox_wait, or kc_trace_check, if the program is not waited for  4. kc_trace_release, after
  * kc_sandbox_release, which ends the program (idempotent).
  *
  * Whatever ends us ends strace: it has our process group and a parent-death signal, prctl(2). Only one tracer fits a process:
@@ -37,6 +37,9 @@ int kc_trace_attach(void *context, pid_t pid, struct kc_error *err) __attribute_
 /* Waits for strace's end, which must be due. -EIO: it ended otherwise than by itself, or had to be killed, so that the trace is
  * not whole. */
 int kc_trace_finish(struct kc_trace *trace, struct kc_error *err) __attribute__((warn_unused_result));
+
+/* The same for a program that is not waited for: a strace that still runs is as it should be. */
+int kc_trace_check(struct kc_trace *trace, struct kc_error *err) __attribute__((warn_unused_result));
 
 void kc_trace_release(struct kc_trace **trace);
 
