@@ -8,6 +8,7 @@
  *
  * Whatever ends us ends strace: it has our process group and a parent-death signal, prctl(2). Only one tracer fits a process:
  * nothing of run/virtual.h beside this.
+ * What is recorded of a program that is emulated are the calls of the emulator.
  */
 #ifndef KC_RUN_TRACE_H
 #define KC_RUN_TRACE_H
