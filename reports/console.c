@@ -504,13 +504,29 @@ static const char *last_lines(const char *text, unsigned int most)
 	return start;
 }
 
-static void say_output(struct console *console, const char *output)
+/* Whether `got` ends with the last line of the output, or with as much of it as it takes. */
+static bool has_last_line(const char *got, const char *output)
+{
+	const char *line = last_lines(output, 1);
+	size_t length = strcspn(line, "\n");
+	char start[128];
+
+	(void)snprintf(start, sizeof(start), "%.*s",
+		       (int)(length < sizeof(start) ? length : sizeof(start) - 1), line);
+	return got && *start && strstr(got, start);
+}
+
+static void say_output(struct console *console, const char *got, const char *output)
 {
 	unsigned int most = console->options.verbose ? OUTPUT_LINES_VERBOSE : OUTPUT_LINES;
 	const char *last = output ? last_lines(output, most) : "";
 
 	if (!*last)
 		return;
+	if (!console->options.verbose && has_last_line(got, output)) {
+		say_field(console, "output", "ends like that: -v shows it, and so do the reports in files");
+		return;
+	}
 	say(console, last == output ? "  output\n" : "  output, last lines\n");
 	say_quoted(console, last);
 }
@@ -566,7 +582,7 @@ static void say_cause(struct console *console, size_t first, size_t members)
 	say(console, ":%u\n", testcase->line);
 	say_field(console, "expected", result->expected);
 	say_field(console, "got", result->got);
-	say_output(console, result->output);
+	say_output(console, result->got, result->output);
 	flush(console);
 }
 

@@ -249,6 +249,42 @@ static bool turn_red(const char *name)
 	return kc_file_write_atomic(AT_FDCWD, path, events.data, events.length, 0644, &err) == 0;
 }
 
+/* How many rows `text` takes on a terminal of that width. */
+static size_t count_rows(const char *text, size_t columns)
+{
+	size_t rows = 0;
+
+	while (*text) {
+		size_t length = strcspn(text, "\r\n");
+
+		rows += length ? (length + columns - 1) / columns : 1;
+		text += length;
+		text += strspn(text, "\r");
+		text += *text == '\n';
+	}
+	return rows;
+}
+
+/* The cause, what to do and what was judged, on a screen of 24 rows. */
+static void one_cause_fits_on_one_screen(void)
+{
+	static const char *const none[] = { NULL };
+	static const char *const words[] = { "run", "centos7",	      "--volume", VOLUME,  "-k", "zmq",
+					     "-k",  "jupyter_client", "--color",  "never", NULL };
+	CLEANUP_SEEN struct seen seen = { 0 };
+	const char *screen;
+
+	if (!is_available())
+		return;
+	KC_REQUIRE(show(80, none, words, &seen));
+	screen = strstr(kc_buffer_string(&seen.screen), "FAIL 5 cases, one cause: libzmq");
+	KC_REQUIRE(screen != NULL);
+	KC_CHECK_CONTAINS(screen, "  hint      build libzmq");
+	KC_CHECK_CONTAINS(screen, "  reproduce krunner-compat run centos7");
+	KC_CHECK_CONTAINS(screen, "4.1.0 on centos7 (emulated)");
+	KC_CHECK_MESSAGE(count_rows(screen, 80) < 24, "%zu rows", count_rows(screen, 80));
+}
+
 /* What a run of everything found stays known, whatever parts of it are tried again. */
 static void the_last_whole_run_is_remembered(void)
 {
@@ -288,4 +324,4 @@ static void the_last_whole_run_is_remembered(void)
 
 KC_TEST_SUITE(terminal, KC_LABEL_SLOW, KC_TEST(the_progress_line_never_wraps),
 	      KC_TEST(colours_and_characters_are_what_the_reader_takes),
-	      KC_TEST(the_last_whole_run_is_remembered));
+	      KC_TEST(one_cause_fits_on_one_screen), KC_TEST(the_last_whole_run_is_remembered));

@@ -357,6 +357,34 @@ static void colour_and_utf8_only_where_asked_for(void)
 	}
 }
 
+/* What stands in `got` already is not said twice, unless somebody wants all. */
+static void output_that_was_said_is_not_repeated(void)
+{
+	static const char output[] = "Traceback\nImportError: libzmq\n";
+	static const struct {
+		const char *got;
+		bool verbose, has_output;
+	} rows[] = { { "exit status 1: ImportError: libzmq", false, false },
+		     { "exit status 1: ImportError: libzmq", true, true },
+		     { "exit status 1", false, true } };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP(kc_result_release) struct kc_result result;
+		struct kc_error err = { 0 };
+		struct stage stage;
+
+		KC_REQUIRE(open_stage(&stage, (struct kc_console_options){ .verbose = rows[i].verbose }));
+		KC_CHECK_OK(kc_report_begin(stage.report, &centos7, &err), err);
+		kc_result_init(&result);
+		kc_result_fail(&result, "exit status 0", rows[i].got, "x");
+		kc_result_output(&result, output, strlen(output));
+		kc_report_case_done(stage.report, &cases[0], &result);
+		finish(&stage, true);
+		KC_CHECK_INT(strstr(close_stage(&stage), "    | Traceback") != NULL, rows[i].has_output);
+		kc_buffer_release(&stage.text);
+	}
+}
+
 static void long_output_shows_its_last_lines(void)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer output = KC_BUFFER_INIT(10000);
@@ -465,5 +493,5 @@ KC_TEST_SUITE(console, KC_LABEL_FAST, KC_TEST(a_log_has_a_line_per_case_and_the_
 	      KC_TEST(a_terminal_has_one_line_of_progress), KC_TEST(the_time_left_comes_from_an_earlier_run),
 	      KC_TEST(several_images_are_named_in_the_progress_line),
 	      KC_TEST(the_progress_line_fits_narrow_terminals), KC_TEST(colour_and_utf8_only_where_asked_for),
-	      KC_TEST(long_output_shows_its_last_lines), KC_TEST(no_bytes_steer_the_reader),
-	      KC_TEST(an_empty_selection_says_so));
+	      KC_TEST(long_output_shows_its_last_lines), KC_TEST(output_that_was_said_is_not_repeated),
+	      KC_TEST(no_bytes_steer_the_reader), KC_TEST(an_empty_selection_says_so));
