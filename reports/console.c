@@ -134,7 +134,8 @@ static int64_t expected_ms(const struct console *console, int64_t now)
 	}
 	if (!known)
 		return -1;
-	sum = (int64_t)((double)(sum + (int64_t)unknown * known_ms / (int64_t)known) / console->at_once);
+	sum += (int64_t)unknown * known_ms / (int64_t)known; /* as long as the mean of the others */
+	sum = (int64_t)((double)sum / console->at_once);
 	return sum > longest ? sum : longest; /* no number of CPUs makes the longest one shorter */
 }
 
