@@ -243,21 +243,26 @@ static void say_facts(struct console *console, const struct kc_report_suite *sui
 		say(console, "\n");
 }
 
+/* Of the run as a whole in the first suite. */
 static void say_headline(struct console *console, const struct kc_report_suite *suite, bool is_first)
 {
-	static const char *const volume[] = { "volume.package", "volume.package-version", "volume.archive",
-					      NULL };
-	static const char *const digest[] = { "volume.sha256", NULL };
-	static const char *const image[] = { "image.fidelity", "image.architecture", "image.libc",
-					     "image.libc-version", NULL };
-	static const char *const machine[] = { "kernel", "user", "time", "sandbox.limits", NULL };
+	static const struct {
+		const char *label, *names[5];
+		bool is_common;
+	} rows[] = {
+		{ "volume", { "volume.package", "volume.package-version", "volume.archive" }, true },
+		{ "sha256", { "volume.sha256" }, true },
+		{ "machine", { "kernel", "user", "sandbox.limits", "emulator" }, true },
+		{ "time", { "time" }, true },
+		{ "repairs", { "store.repairs" }, true },
+		{ "image",
+		  { "image.fidelity", "image.architecture", "image.libc", "image.libc-version" },
+		  false },
+	};
 
-	if (is_first) {
-		say_facts(console, suite, "volume", volume);
-		say_facts(console, suite, "sha256", digest);
-		say_facts(console, suite, "machine", machine);
-	}
-	say_facts(console, suite, "image", image);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++)
+		if (is_first || !rows[i].is_common)
+			say_facts(console, suite, rows[i].label, rows[i].names);
 }
 
 static void say_suite(struct console *console, size_t number)

@@ -157,6 +157,8 @@ int main(int argc, char *argv[])
 	/* No test pulls from a public registry: what is tested must not depend on whether it can be reached. Nothing listens on
 	 * the port of the discard service. */
 	(void)setenv("KRUNNER_COMPAT_MIRRORS", "docker.io=http://127.0.0.1:9 quay.io=http://127.0.0.1:9", 0);
+	/* Nor is it called as `bootstrap` was, which calls this. */
+	(void)unsetenv("KC_CALLED_AS");
 	/* What is run here is not what the user ran last, nor as the user wants it. */
 	if (kc_temporary_make(&state, &err) < 0 || setenv("XDG_STATE_HOME", state.path, 1) < 0 ||
 	    setenv("XDG_CONFIG_HOME", state.path, 1) < 0 || CU_initialize_registry() != CUE_SUCCESS)

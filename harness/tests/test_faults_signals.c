@@ -159,7 +159,7 @@ static void next_run_works(const char *name)
 	KC_CHECK_MESSAGE(status == 0, "%s: the next run ends with %d: %s", name, status,
 			 kc_buffer_string(&errors));
 	/* Nothing of the killed run's had to be mended. */
-	KC_CHECK_MESSAGE(!strstr(kc_buffer_string(&errors), "store.repairs"), "%s: %s", name,
+	KC_CHECK_MESSAGE(!strstr(kc_buffer_string(&errors), "  repairs "), "%s: %s", name,
 			 kc_buffer_string(&errors));
 	kc_buffer_release(&output);
 	kc_buffer_release(&errors);

@@ -62,8 +62,8 @@ static void passed(const struct kc_stage *place, const char *name, int status, c
 			 "%s: exit status %d: %s", name, status, kc_buffer_string(&errors));
 	KC_CHECK_MESSAGE(!told || strstr(kc_buffer_string(&errors), told), "%s: \"%s\" is not in %s", name,
 			 told ? told : "", kc_buffer_string(&errors));
-	KC_CHECK_MESSAGE(told || !strstr(kc_buffer_string(&errors), "store.repairs"), "%s: repaired: %s",
-			 name, kc_buffer_string(&errors));
+	KC_CHECK_MESSAGE(told || !strstr(kc_buffer_string(&errors), "  repairs "), "%s: repaired: %s", name,
+			 kc_buffer_string(&errors));
 	kc_buffer_release(&output);
 	kc_buffer_release(&errors);
 }
@@ -170,10 +170,10 @@ static void what_was_damaged_is_made_anew_and_said(void)
 		const char *told;
 	} rows[] = {
 		{ "a changed file of the volume", "trees/volume-*/tree/bin/ttyd", change_content,
-		  "store.repairs: volume-" },
+		  "  repairs volume-" },
 		{ "a volume without its manifest", "trees/volume-*/manifest", remove_path, NULL },
 		{ "a file missing in the image", "trees/image-*/tree/etc/os-release", remove_path,
-		  "store.repairs: image-" },
+		  "  repairs image-" },
 	};
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
