@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "sys/signals.h"
@@ -38,6 +39,25 @@ int kc_fd_write_all(int fd, const void *bytes, size_t length)
 		length -= (size_t)written;
 	}
 	return 0;
+}
+
+int kc_fd_of_bytes(const char *name, const void *bytes, size_t length)
+{
+	KC_CLEANUP_FD int fd = memfd_create(name, MFD_CLOEXEC);
+	int status;
+
+	if (fd < 0)
+		return -errno;
+	status = kc_fd_write_all(fd, bytes, length);
+	if (status == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		status = -errno;
+	return status < 0 ? status : KC_STEAL_FD(fd);
+}
+
+/* By our number: /proc/self would be the program's that opens it, and it has no such descriptor. */
+void kc_fd_path(int fd, char ret_path[KC_FD_PATH_SIZE])
+{
+	(void)snprintf(ret_path, KC_FD_PATH_SIZE, "/proc/%d/fd/%d", (int)getpid(), fd); /* it fits */
 }
 
 int kc_fd_read_all(int fd, struct kc_buffer *buffer, const char *name, struct kc_error *err)

@@ -41,6 +41,13 @@ static inline void kc_cleanup_dir(DIR **dir)
 /* Writes everything, through EINTR and short writes. 0 or a negative errno; async-signal-safe. */
 int kc_fd_write_all(int fd, const void *bytes, size_t length) __attribute__((warn_unused_result));
 
+/* A file in memory with these bytes, at its beginning; `name` is what /proc calls it. The descriptor, or a negative errno. While it is
+ * open, programs that we run as ourselves can open it by the path that kc_fd_path makes. */
+int kc_fd_of_bytes(const char *name, const void *bytes, size_t length) __attribute__((warn_unused_result));
+
+#define KC_FD_PATH_SIZE 48
+void kc_fd_path(int fd, char ret_path[KC_FD_PATH_SIZE]);
+
 /* Appends what is left in `fd` to `buffer`. -E2BIG past the buffer's limit; `name` is what the error calls
  * it. */
 int kc_fd_read_all(int fd, struct kc_buffer *buffer, const char *name, struct kc_error *err)

@@ -19,10 +19,23 @@ struct running {
 	struct kc_buffer *sinks[2];
 };
 
+/* The whole input is there before the program starts, so that neither waits for the other. */
+static int open_input(const struct kc_buffer *input)
+{
+	int fd;
+
+	if (!input)
+		return open("/dev/null", O_RDWR | O_CLOEXEC);
+	fd = kc_fd_of_bytes("input", kc_buffer_string(input), input->length);
+	if (fd < 0)
+		errno = -fd;
+	return fd;
+}
+
 static void child(const struct kc_process *process, int output, int errors, int report, pid_t parent)
 {
 	sigset_t none;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int input = open_input(process->input);
 	int saved;
 
 	(void)setpgid(0, 0); /* cannot fail for a new child that has not called exec */
@@ -30,7 +43,7 @@ static void child(const struct kc_process *process, int output, int errors, int 
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(127);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0)
+	if (input < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0)
 		goto failed;
 	if (process->directory && chdir(process->directory) < 0)
 		goto failed;
