@@ -18,6 +18,7 @@ kc_command_function kc_command_report;
 kc_command_function kc_command_shell;
 kc_command_function kc_command_list;
 kc_command_function kc_command_images;
+kc_command_function kc_command_verify;
 kc_command_function kc_command_doctor;
 
 #endif

@@ -35,7 +35,7 @@ static int refuse(const struct place *place, const struct kc_error *cause, struc
 static const struct kc_option_row *find_option(const char *name)
 {
 	for (size_t i = 0; i < kc_option_row_count; i++)
-		if (kc_option_rows[i].name && strcmp(kc_option_rows[i].name, "help") != 0 &&
+		if (kc_option_rows[i].name && !kc_option_rows[i].is_line_only &&
 		    strcmp(kc_option_rows[i].name, name) == 0)
 			return &kc_option_rows[i];
 	return NULL;
@@ -47,7 +47,7 @@ static int unknown(const struct place *place, const char *name, struct kc_error 
 	struct kc_error cause = { 0 };
 
 	for (size_t i = 0; i < kc_option_row_count; i++)
-		if (kc_option_rows[i].name)
+		if (kc_option_rows[i].name && !kc_option_rows[i].is_line_only)
 			kc_nearest_try(&nearest, kc_option_rows[i].name);
 	(void)kc_error_set(&cause, EINVAL, "there is no option `%s`", name);
 	if (nearest.word)

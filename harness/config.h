@@ -3,7 +3,7 @@
  * from the command line, else from the environment, else from the file; what may be given several times is taken from all.
  *
  * The file is `krunner-compat.json` of the current directory, else that of $XDG_CONFIG_HOME/krunner-compat (~/.config without it): a
- * project's own settings are whole, and not mixed with those of whoever runs it. Its keys are the long options, and those of other
+ * project's own settings are whole, and not mixed with those of whoever runs it. Its keys are the long options but those that decide whom to trust, and those of other
  * commands than the one given are passed over (harness/config.schema.json). A variable is KRUNNER_COMPAT_ and the option's name in
  * capitals, `_` for `-`. What names no option, or has a value that the option does not take, is an error of kind KC_ERROR_USAGE
  * that says where: nothing misspelt is silent.

@@ -376,7 +376,7 @@ static void write_schema(void)
 	for (size_t i = 0; i < kc_option_row_count; i++) {
 		const struct kc_option_row *row = &kc_option_rows[i];
 
-		if (!row->name || strcmp(row->name, "help") == 0)
+		if (!row->name || row->is_line_only)
 			continue;
 		fputs(",\n\t\t", stdout);
 		put_json(row->name);

@@ -33,6 +33,7 @@ enum kc_command {
 	KC_COMMAND_SHELL,
 	KC_COMMAND_LIST,
 	KC_COMMAND_IMAGES,
+	KC_COMMAND_VERIFY,
 	KC_COMMAND_DOCTOR,
 	KC_COMMAND_VERSION,
 	KC_COMMAND_HELP,
@@ -44,7 +45,7 @@ enum kc_when { KC_WHEN_AUTO, KC_WHEN_ALWAYS, KC_WHEN_NEVER };
 struct kc_options {
 	enum kc_command command;
 	const char *
-		operand; /* IMAGE of run, EVENTS of report, images|cases of list, COMMAND of help; NULL if not given */
+		operand; /* IMAGE of run, EVENTS of report, DIR of verify, images|cases of list, COMMAND of help; NULL if not given */
 	char *const *operands; /* all of them, that one included: the IMAGEs of run */
 	size_t operand_count;
 	bool help; /* --help: nothing else counts */
@@ -79,6 +80,8 @@ struct kc_options {
 	bool trace; /* implies keep */
 	bool must_run;
 	bool is_long;
+	const char *key; /* of verify; NULL: none */
+	bool is_unsigned;
 	int color; /* enum kc_when */
 	bool quiet;
 	bool verbose;
@@ -105,6 +108,7 @@ struct kc_option_row {
 	unsigned int commands; /* bit 1u << enum kc_command */
 	unsigned int maximum;  /* of a number or of seconds; the minimum is 1 */
 	char letter;	       /* '\0': none */
+	bool is_line_only;     /* on the command line alone: no file that lies about decides whom to trust */
 };
 
 struct kc_command_row {

@@ -9,6 +9,7 @@
 #define REPORT (1u << KC_COMMAND_REPORT)
 #define SHELL (1u << KC_COMMAND_SHELL)
 #define IMAGES (1u << KC_COMMAND_IMAGES)
+#define VERIFY (1u << KC_COMMAND_VERIFY)
 #define EVERY ((1u << KC_COMMAND_COUNT) - 1)
 #define FIELD(name) .offset = offsetof(struct kc_options, name)
 
@@ -57,6 +58,17 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 					"and what killed runs left. Not while runs are under way. "
 					"KRUNNER_COMPAT_MIRRORS=\"HOST=URL ...\" names mirrors of "
 					"registries." },
+	[KC_COMMAND_VERIFY] = { .name = "verify",
+				.operand = "DIR",
+				.help = "check a release directory: checksums, signatures, and what was "
+					"signed",
+				.details = "Offline, and nothing in DIR is executed. Everything that is "
+					   "wrong is told at once. "
+					   "Without --key a release is never passed, unless it has no "
+					   "signatures and "
+					   "--unsigned takes that. The exit status is 1 if a check failed, "
+					   "and 3 if one could "
+					   "not be made." },
 	[KC_COMMAND_DOCTOR] = { .name = "doctor",
 				.help = "show what this machine can and cannot do, and how to mend it" },
 	[KC_COMMAND_VERSION] = { .name = "version", .alias = "--version", .help = "print the version" },
@@ -257,6 +269,21 @@ const struct kc_option_row kc_option_rows[] = {
 	  FIELD(must_run),
 	  .help = "count a skipped case as broken: for CI, where a check that cannot run must "
 		  "not look green" },
+	{ .name = "key",
+	  .argument = "FILE",
+	  .type = KC_OPTION_STRING,
+	  .commands = VERIFY,
+	  FIELD(key),
+	  .is_line_only = true,
+	  .help = "the key that has to have signed: an ed25519 public key in PEM, a public key of "
+		  "ssh-keygen's, or an "
+		  "allowed_signers file" },
+	{ .name = "unsigned",
+	  .type = KC_OPTION_FLAG,
+	  .commands = VERIFY,
+	  FIELD(is_unsigned),
+	  .is_line_only = true,
+	  .help = "take a release without any signature: its files may be anybody's" },
 	{ .name = "color",
 	  .argument = "WHEN",
 	  .type = KC_OPTION_CHOICE,
@@ -267,7 +294,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | REPORT | IMAGES,
+	  .commands = RUN | REPORT | IMAGES | VERIFY,
 	  FIELD(quiet),
 	  .help = "print failures and the summary only" },
 	{ .name = "verbose",
@@ -281,6 +308,7 @@ const struct kc_option_row kc_option_rows[] = {
 	  .type = KC_OPTION_FLAG,
 	  .commands = EVERY,
 	  FIELD(help),
+	  .is_line_only = true,
 	  .help = "explain the command" },
 };
 _Static_assert(KC_ARRAY_LENGTH(kc_option_rows) <= KC_OPTION_ROWS_MAX, "more options than the parser holds");

@@ -13,6 +13,7 @@
 #ifndef KC_RELEASE_STATEMENT_H
 #define KC_RELEASE_STATEMENT_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,5 +73,34 @@ int kc_statement_test_result(const struct kc_test_result *result, struct kc_buff
 			     struct kc_error *err) __attribute__((warn_unused_result));
 int kc_statement_provenance(const struct kc_provenance *provenance, struct kc_buffer *text,
 			    struct kc_error *err) __attribute__((warn_unused_result));
+
+/*
+ * A statement that somebody wrote. Life cycle: 1. a zeroed object  2. kc_statement_read  3. kc_statement_release (idempotent).
+ *
+ * kc_statement_read refuses with -EBADMSG what is no statement of this version, has a key twice or a NUL in a string, subjects without
+ * name and SHA-256, none or more than KC_STATEMENT_SUBJECTS_MAX, or two of one name. Whether it is true is another question.
+ */
+#define KC_STATEMENT_SUBJECTS_MAX 4096
+
+struct kc_statement {
+	cJSON *document;
+	const cJSON *subjects; /* an array; kc_statement_subject reads its elements */
+	const char *predicate_type;
+	const cJSON *predicate;
+};
+
+#define KC_CLEANUP_STATEMENT KC_CLEANUP(kc_statement_release)
+
+int kc_statement_read(const char *text, size_t length, const char *name, struct kc_statement *statement,
+		      struct kc_error *err) __attribute__((warn_unused_result));
+
+/* The name and digest of one of `subjects`, borrowed. */
+struct kc_resource kc_statement_subject(const cJSON *subject);
+
+/* -EBADMSG unless it is a test result that says PASSED, of at least one test, and names no test that failed. */
+int kc_statement_check_passed(const struct kc_statement *statement, const char *name, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+void kc_statement_release(struct kc_statement *statement);
 
 #endif

@@ -158,6 +158,8 @@ static void what_is_wrong_is_told_with_its_place(void)
 		{ "{\"exclude\": \"a\"}", NULL, NULL, "--exclude: a list of texts", "" },
 		{ "{\"exclude\": [1]}", NULL, NULL, "--exclude: a list of texts", "" },
 		{ "{\"help\": true}", NULL, NULL, "there is no option `help`", "" },
+		{ "{\"unsigned\": true}", NULL, NULL, "there is no option `unsigned`", "" },
+		{ "{\"key\": \"a\"}", NULL, NULL, "there is no option `key`", "" },
 		{ "{\"version\": 2}", NULL, NULL, "only version 1 is understood", "" },
 		{ "{\"jobs\": 1, \"jobs\": 2}", NULL, NULL, "jobs", "" },
 		{ "[]", NULL, NULL, "not a JSON object", "" },

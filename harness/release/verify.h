@@ -1,0 +1,56 @@
+/*
+ * A release directory, checked by what is in it and by a key: no network, and nothing in it is executed.
+ *
+ * What has to hold:
+ *	- every entry is a regular file with a plain name; SHA256SUMS lists every file but itself, with its digest, and no other;
+ *	- *.intoto.json and *.dsse.json are statements, or envelopes of statements that the key has signed, and their subjects are files here
+ *	  with these digests; *.test-result.intoto.json and *.provenance.intoto.json say what their names say;
+ *	- there is a volume, krunner-env.DISTRO.ARCH.tar.xz, and each has a test result krunner-env.DISTRO.ARCH.test-result.intoto.json that says
+ *	  PASSED and names its digest, and a provenance likewise;
+ *	- every file but SHA256SUMS and the provenance statements themselves is a subject of a provenance statement: this is how a signature
+ *	  covers everything.
+ *
+ * Life cycle: 1. a zeroed struct kc_verification  2. kc_release_verify  3. read it  4. kc_verification_release (idempotent).
+ */
+#ifndef KC_RELEASE_VERIFY_H
+#define KC_RELEASE_VERIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "release/key.h"
+
+enum kc_finding_verdict {
+	KC_FINDING_OK,
+	KC_FINDING_UNKNOWN, /* it could not be checked, which is no pass */
+	KC_FINDING_FAILED
+};
+
+struct kc_finding {
+	enum kc_finding_verdict verdict;
+	char object[300]; /* mostly a file's name, as it is: not made safe */
+	char text[1024];  /* neither */
+};
+
+struct kc_verification {
+	struct kc_finding *items; /* all that was checked, in the order of the checks and of names */
+	size_t count;
+};
+
+#define KC_CLEANUP_VERIFICATION KC_CLEANUP(kc_verification_release)
+
+/*
+ * `key` was loaded to verify; without one (NULL) signatures are KC_FINDING_UNKNOWN, unless `is_unsigned` and there are none. With a key,
+ * what is not signed fails. 0 whatever was found; an error if the directory could not be looked into at all, or -EINTR.
+ */
+int kc_release_verify(const char *directory, const struct kc_key *key, bool is_unsigned,
+		      struct kc_verification *verification, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/* The worst of all; KC_FINDING_UNKNOWN if nothing was checked. */
+enum kc_finding_verdict kc_verification_verdict(const struct kc_verification *verification);
+
+void kc_verification_release(struct kc_verification *verification);
+
+#endif
