@@ -40,7 +40,7 @@ static void python_version(const struct kc_case *row, struct kc_case_context *co
 	const char *output;
 	size_t length;
 
-	kc_program_python_version(volume, promised);
+	kc_volume_python_version(volume, promised);
 	if (*volume->wheel.python_version)
 		(void)snprintf(promised, sizeof(promised), "%.15s", volume->wheel.python_version);
 	if (!*promised) {
@@ -343,7 +343,7 @@ static void import_all(struct kc_case_context *context, const char *subdirectory
 		return;
 	}
 	modules->extensions = extensions;
-	kc_program_python_version(context->volume, version);
+	kc_volume_python_version(context->volume, version);
 	if (!*version) {
 		fail_without_version(result);
 		return;

@@ -87,7 +87,7 @@ static void check_entries(const struct entry *entries, size_t count, const struc
 {
 	char version[16];
 
-	kc_program_python_version(volume, version);
+	kc_volume_python_version(volume, version);
 	if (!*version)
 		(void)snprintf(version, sizeof(version), "%.15s", volume->wheel.python_version);
 	for (size_t i = 0; i < count; i++) {
@@ -151,7 +151,7 @@ static void check_labels(const struct kc_case *row, struct kc_case_context *cont
 			       wheel->volume_version);
 		return;
 	}
-	kc_program_python_version(volume, version);
+	kc_volume_python_version(volume, version);
 	if (!*version)
 		kc_result_fail(result, "python and a version", "another name",
 			       "bin/python does not lead to a name that says which Python it is");

@@ -59,6 +59,11 @@ static int shell(const struct kc_options *options, enum kc_exit *ret_exit, struc
 	return with_janitor(kc_command_shell, options, ret_exit, err);
 }
 
+static int inspect(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	return with_janitor(kc_command_inspect, options, ret_exit, err);
+}
+
 static int doctor(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	return with_janitor(kc_command_doctor, options, ret_exit, err);
@@ -70,11 +75,16 @@ static int images(const struct kc_options *options, enum kc_exit *ret_exit, stru
 }
 
 static kc_command_function *const functions[KC_COMMAND_COUNT] = {
-	[KC_COMMAND_RUN] = run,	      [KC_COMMAND_REPORT] = kc_command_report,
-	[KC_COMMAND_SHELL] = shell,   [KC_COMMAND_LIST] = kc_command_list,
-	[KC_COMMAND_IMAGES] = images, [KC_COMMAND_VERIFY] = kc_command_verify,
-	[KC_COMMAND_DOCTOR] = doctor, [KC_COMMAND_VERSION] = version,
+	[KC_COMMAND_DOCTOR] = doctor,
 	[KC_COMMAND_HELP] = help,
+	[KC_COMMAND_IMAGES] = images,
+	[KC_COMMAND_INSPECT] = inspect,
+	[KC_COMMAND_LIST] = kc_command_list,
+	[KC_COMMAND_REPORT] = kc_command_report,
+	[KC_COMMAND_RUN] = run,
+	[KC_COMMAND_SHELL] = shell,
+	[KC_COMMAND_VERIFY] = kc_command_verify,
+	[KC_COMMAND_VERSION] = version,
 };
 
 static int obey(int argc, char *argv[], enum kc_exit *ret_exit, struct kc_error *err)

@@ -31,6 +31,7 @@ enum kc_command {
 	KC_COMMAND_RUN,
 	KC_COMMAND_REPORT,
 	KC_COMMAND_SHELL,
+	KC_COMMAND_INSPECT,
 	KC_COMMAND_LIST,
 	KC_COMMAND_IMAGES,
 	KC_COMMAND_VERIFY,
@@ -45,7 +46,7 @@ enum kc_when { KC_WHEN_AUTO, KC_WHEN_ALWAYS, KC_WHEN_NEVER };
 struct kc_options {
 	enum kc_command command;
 	const char *
-		operand; /* IMAGE of run, EVENTS of report, DIR of verify, images|cases of list, COMMAND of help; NULL if not given */
+		operand; /* IMAGE of run, EVENTS of report, VOLUME of inspect, DIR of verify, images|cases of list, COMMAND of help; NULL if not given */
 	char *const *operands; /* all of them, that one included: the IMAGEs of run */
 	size_t operand_count;
 	bool help; /* --help: nothing else counts */

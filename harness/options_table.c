@@ -8,6 +8,7 @@
 #define RUN (1u << KC_COMMAND_RUN)
 #define REPORT (1u << KC_COMMAND_REPORT)
 #define SHELL (1u << KC_COMMAND_SHELL)
+#define INSPECT (1u << KC_COMMAND_INSPECT)
 #define IMAGES (1u << KC_COMMAND_IMAGES)
 #define VERIFY (1u << KC_COMMAND_VERIFY)
 #define EVERY ((1u << KC_COMMAND_COUNT) - 1)
@@ -45,6 +46,13 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 					  "agent. "
 					  "Write -- before a COMMAND with options. The exit status is the "
 					  "shell's." },
+	[KC_COMMAND_INSPECT] = { .name = "inspect",
+				 .operand = "VOLUME",
+				 .help = "show what is in a volume, running nothing of it",
+				 .details = "VOLUME is a .tar.xz, a wheel, an unpacked directory, or "
+					    "pypi:NAME[==VERSION]. Python, packages, components that are "
+					    "linked in, shared libraries, licences, and what all of it needs "
+					    "of the C library." },
 	[KC_COMMAND_LIST] = { .name = "list",
 			      .operand = "images|cases",
 			      .help = "show the images or the cases there are, one line each" },
@@ -89,7 +97,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "arch",
 	  .argument = "ARCH",
 	  .type = KC_OPTION_CHOICE,
-	  .commands = RUN | SHELL | IMAGES,
+	  .commands = RUN | SHELL | INSPECT | IMAGES,
 	  FIELD(arch),
 	  .choices = kc_arch_choices,
 	  .help = "which of image and volume to take: native (this machine's), x86_64 or aarch64; qemu "
@@ -97,7 +105,7 @@ const struct kc_option_row kc_option_rows[] = {
 		  "what this machine does not run" },
 	{ .name = "offline",
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | SHELL,
+	  .commands = RUN | SHELL | INSPECT,
 	  FIELD(offline),
 	  .help = "use no network: take image and volume from what earlier runs fetched" },
 	{ .name = "require-real",
@@ -121,7 +129,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "json",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | REPORT,
+	  .commands = RUN | REPORT | INSPECT,
 	  FIELD(json),
 	  .help = "write a JSON report to FILE" },
 	{ .name = "junit",
@@ -294,7 +302,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | REPORT | IMAGES | VERIFY,
+	  .commands = RUN | REPORT | IMAGES | VERIFY | INSPECT,
 	  FIELD(quiet),
 	  .help = "print failures and the summary only" },
 	{ .name = "verbose",

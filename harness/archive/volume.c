@@ -407,6 +407,20 @@ int kc_volume_verify(const struct kc_volume *volume, struct kc_error *err)
 	return kc_manifest_verify(tree, kc_buffer_string(&volume->manifest), volume->manifest.length, err);
 }
 
+void kc_volume_python_version(const struct kc_volume *volume, char ret_version[16])
+{
+	char path[PATH_MAX];
+	const char *name;
+
+	ret_version[0] = '\0';
+	if (kc_volume_resolve(volume, "bin/python", path, NULL) < 0)
+		return;
+	name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	if (strncmp(name, "python", strlen("python")) == 0 && strchr(name, '.') &&
+	    strspn(name + 6, "0123456789.") == strlen(name + 6))
+		(void)snprintf(ret_version, 16, "%.15s", name + 6);
+}
+
 void kc_volume_release(struct kc_volume *volume)
 {
 	kc_buffer_release(&volume->manifest);

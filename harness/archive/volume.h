@@ -58,6 +58,9 @@ int kc_volume_resolve(const struct kc_volume *volume, const char *path, char ret
 int kc_volume_open_file(const struct kc_volume *volume, const char *path, int flags, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
+/* The Python that the volume has, by the name that bin/python leads to: "3.13". "" if that is no such name. */
+void kc_volume_python_version(const struct kc_volume *volume, char ret_version[16]);
+
 void kc_volume_release(struct kc_volume *volume);
 
 #endif

@@ -153,9 +153,10 @@ static int take(const struct field *field, const char *path, struct kc_metadata 
 				 err);
 	if (is_field(field, "License-Expression"))
 		status = keep_license(field, metadata->expression, sizeof(metadata->expression));
-	else if (is_field(field, "License"))
+	else if (is_field(field, "License")) {
+		metadata->is_license_text = field->more != field->end;
 		status = keep_license(field, metadata->license, sizeof(metadata->license));
-	else if (is_field(field, "Classifier"))
+	} else if (is_field(field, "Classifier"))
 		status = keep_classifier(field, metadata->classifier, sizeof(metadata->classifier));
 	return status < 0 ? kc_error_errno(err, status, "read `%s`", path) : 0;
 }

@@ -22,6 +22,7 @@ struct kc_metadata {
 	char version[KC_METADATA_VERSION_SIZE]; /* letters, digits and "-_.+!" */
 	char expression[KC_METADATA_TEXT_SIZE]; /* License-Expression; "" for none, as below */
 	char license[KC_METADATA_TEXT_SIZE];	/* License: its first line that is not empty */
+	bool is_license_text;			/* and more follow: that line need not name it */
 	char classifier
 		[KC_METADATA_TEXT_SIZE]; /* the last parts of its "License ::" classifiers, "; " between them */
 };

@@ -70,7 +70,7 @@ static bool is_interrupted(void *context)
 	return kc_signals_caught() != 0;
 }
 
-static int fetch(struct kc_inputs *inputs, const struct kc_inputs_request *request, const char *spec_text,
+static int fetch(const struct kc_store *store, const struct kc_inputs_request *request, const char *spec_text,
 		 char ret_path[PATH_MAX], struct kc_error *err)
 {
 	struct download download = { .request = request, .what = spec_text };
@@ -84,7 +84,7 @@ static int fetch(struct kc_inputs *inputs, const struct kc_inputs_request *reque
 
 	if (status < 0)
 		return status;
-	status = kc_index_fetch(&spec, inputs->architecture, inputs->store.path, &options, &wheel, err);
+	status = kc_index_fetch(&spec, request->architecture, store->path, &options, &wheel, err);
 	if (status == 0)
 		(void)snprintf(ret_path, PATH_MAX, "%s", wheel.path);
 	return status;
@@ -144,23 +144,38 @@ static const struct package *find_common_package(const struct kc_inputs *inputs)
 	return family ? find_package(family) : NULL;
 }
 
-static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
-		       struct kc_error *err)
+int kc_inputs_open_volume(struct kc_store *store, const struct kc_inputs_request *request,
+			  struct kc_volume *ret_volume, struct kc_error *err)
 {
-	const struct package *package = find_common_package(inputs);
 	const char *volume = request->volume;
 	char path[PATH_MAX];
 	int status;
 
-	if (!volume && !package)
-		return no_package(inputs, err);
-	if (!volume || strncmp(volume, "pypi:", strlen("pypi:")) == 0) {
-		status = fetch(inputs, request, volume ? volume : package->package, path, err);
+	if (strncmp(volume, "pypi:", strlen("pypi:")) == 0) {
+		status = fetch(store, request, volume, path, err);
 		if (status < 0)
 			return status;
 		volume = path;
 	}
-	status = kc_volume_open(&inputs->store, volume, &inputs->volume, err);
+	return kc_volume_open(store, volume, ret_volume, err);
+}
+
+static int open_volume(struct kc_inputs *inputs, const struct kc_inputs_request *request,
+		       struct kc_error *err)
+{
+	const struct package *package = find_common_package(inputs);
+	struct kc_inputs_request settled = *request;
+	char newest[128];
+	int status;
+
+	if (!request->volume && !package)
+		return no_package(inputs, err);
+	if (!request->volume) {
+		(void)snprintf(newest, sizeof(newest), "pypi:%s", package->package);
+		settled.volume = newest;
+	}
+	settled.architecture = inputs->architecture;
+	status = kc_inputs_open_volume(&inputs->store, &settled, &inputs->volume, err);
 	inputs->has_wheel = status == 0 && inputs->volume.kind == KC_VOLUME_WHEEL;
 	return status;
 }

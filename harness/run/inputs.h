@@ -77,6 +77,12 @@ struct kc_inputs {
 	struct kc_policy_names cpu_levels;
 };
 
+/* Opens `request->volume` alone, which must not be NULL, and neither must `request->architecture`; downloads it if need be. Of the rest
+ * only is_offline and `progress` count. `store` stays the caller's. */
+int kc_inputs_open_volume(struct kc_store *store, const struct kc_inputs_request *request,
+			  struct kc_volume *ret_volume, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
 /* What the sandboxes of these inputs are to be given; NULL: no emulator. */
 const struct kc_emulator *kc_inputs_emulator(const struct kc_inputs *inputs);
 

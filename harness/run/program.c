@@ -26,20 +26,6 @@ const char *const kc_environment_plain[] = { PLAIN_ENVIRONMENT, NULL };
 const char *const kc_environment_production[] = { PLAIN_ENVIRONMENT, "LD_LIBRARY_PATH=/opt/backend.ai/lib",
 						  NULL };
 
-void kc_program_python_version(const struct kc_volume *volume, char ret_version[16])
-{
-	char path[PATH_MAX];
-	const char *name;
-
-	ret_version[0] = '\0';
-	if (kc_volume_resolve(volume, "bin/python", path, NULL) < 0)
-		return;
-	name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-	if (strncmp(name, "python", strlen("python")) == 0 && strchr(name, '.') &&
-	    strspn(name + 6, "0123456789.") == strlen(name + 6))
-		(void)snprintf(ret_version, 16, "%.15s", name + 6);
-}
-
 /* With --keep, each program of a case has a directory with the next free number. */
 static int make_kept(const struct kc_case_context *context, struct kc_program *program, struct kc_error *err)
 {

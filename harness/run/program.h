@@ -40,9 +40,6 @@ struct kc_program {
 
 #define KC_CLEANUP_PROGRAM KC_CLEANUP(kc_program_release)
 
-/* The Python that the volume has, by the name that bin/python leads to: "3.13". "" if that is no such name. */
-void kc_program_python_version(const struct kc_volume *volume, char ret_version[16]);
-
 /* Makes the sandbox for this case's image and volume, ready for more setters. `program` is released by the caller, whatever
  * comes back. */
 int kc_program_prepare(const struct kc_case_context *context, const char *const argv[],

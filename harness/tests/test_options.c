@@ -56,6 +56,7 @@ static void reads_commands_and_operands(void)
 	} rows[] = {
 		{ { "list", "images" }, KC_COMMAND_LIST, "images", false },
 		{ { "list", "cases", "--color=never" }, KC_COMMAND_LIST, "cases", false },
+		{ { "inspect", "v.whl", "--json", "x" }, KC_COMMAND_INSPECT, "v.whl", false },
 		{ { "doctor" }, KC_COMMAND_DOCTOR, NULL, false },
 		{ { "verify", "dist", "--key", "a" }, KC_COMMAND_VERIFY, "dist", false },
 		{ { "version" }, KC_COMMAND_VERSION, NULL, false },
@@ -103,6 +104,8 @@ static void refuses_a_wrong_line_with_one_that_helps(void)
 		{ { "verify", "a", "b" }, "verify: unexpected argument `b`", "help verify" },
 		{ { "verify", "a", "--key" }, "--key: FILE is missing", "help verify" },
 		{ { "run", "a", "--unsigned" }, "run: unknown option `--unsigned`", "" },
+		{ { "inspect" }, "inspect: VOLUME is missing", "help inspect" },
+		{ { "inspect", "a", "b" }, "inspect: unexpected argument `b`", "help inspect" },
 		{ { "doctor", "who" }, "doctor: unexpected argument `who`", "help doctor" },
 		{ { "list", "imags" }, "list: `imags` is none of images|cases", "help list" },
 		{ { "list", "images|cases" }, "none of images|cases", "help list" },

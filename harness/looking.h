@@ -1,0 +1,18 @@
+/*
+ * A volume of the command line, looked into: for commands that run nothing.
+ */
+#ifndef KC_LOOKING_H
+#define KC_LOOKING_H
+
+#include "options.h"
+#include "release/contents.h"
+
+/* Opens VOLUME as `run --volume` does, downloading it if need be, and takes its contents, which the caller releases. */
+int kc_look(const struct kc_options *options, const char *volume, struct kc_contents *ret_contents,
+	    struct kc_error *err) __attribute__((warn_unused_result));
+
+/* Writes a document of ours to `path`, indented and with a line feed at its end. */
+int kc_look_write_json(const cJSON *json, const char *path, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+#endif
