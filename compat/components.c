@@ -22,8 +22,8 @@ struct mark {
 };
 
 struct component {
-	const char *name;
-	const cJSON *licenses; /* may be NULL */
+	const char *name, *type, *cpe; /* `cpe` may be NULL */
+	const cJSON *licenses;	       /* likewise */
 	struct mark marks[MOST_MARKS];
 	size_t mark_count;
 };
@@ -105,7 +105,7 @@ static int read_marks(const cJSON *marks, const char *where, struct component *c
 static int read_component(const struct kc_components *components, const cJSON *item, const char *name,
 			  struct component *component, struct kc_error *err)
 {
-	static const char *const known[] = { "name", "licenses", "marks", NULL };
+	static const char *const known[] = { "name", "type", "cpe", "licenses", "marks", NULL };
 	const cJSON *marks = NULL, *license;
 	char where[256];
 	int status = kc_json_get_string(item, "name", name, &component->name, err);
@@ -118,6 +118,11 @@ static int read_component(const struct kc_components *components, const cJSON *i
 		status = kc_json_get_array(item, "marks", where, &marks, err);
 	if (status == 0)
 		status = read_marks(marks, where, component, err);
+	component->type = "library";
+	if (status == 0 && cJSON_GetObjectItemCaseSensitive(item, "type"))
+		status = kc_json_get_string(item, "type", where, &component->type, err);
+	if (status == 0 && cJSON_GetObjectItemCaseSensitive(item, "cpe"))
+		status = kc_json_get_string(item, "cpe", where, &component->cpe, err);
 	component->licenses = cJSON_GetObjectItemCaseSensitive(item, "licenses");
 	cJSON_ArrayForEach(license, component->licenses)
 	{
@@ -339,7 +344,9 @@ static size_t conclude(const struct search *searches, size_t count, struct kc_co
 		found_count += search->component != last;
 		one = &found[found_count - 1];
 		if (search->component != last) {
-			*one = (struct kc_component){ .name = search->component->name };
+			*one = (struct kc_component){ .name = search->component->name,
+						      .type = search->component->type,
+						      .cpe = search->component->cpe };
 			memcpy(one->version, search->version, sizeof(one->version));
 		}
 		if (search->is_ambiguous || strcmp(one->version, search->version) != 0)

@@ -33,6 +33,8 @@ void kc_components_release(struct kc_components **components);
 struct kc_component {
 	const char *name;			  /* "openssl" */
 	char version[KC_COMPONENTS_VERSION_SIZE]; /* "" if the file tells two */
+	const char *type;			  /* as CycloneDX calls it: "library" */
+	const char *cpe;			  /* "openssl:openssl", vendor and product; NULL for none */
 	const char *license; /* of SPDX; NULL: it is not said, or depends on what is not known */
 };
 

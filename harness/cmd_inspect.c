@@ -8,6 +8,8 @@
 
 #include "looking.h"
 #include "output.h"
+#include "release/sbom.h"
+#include "release/source_date.h"
 #include "reports/sink.h"
 
 #define TEXT_LIMIT (16u << 20)
@@ -97,6 +99,17 @@ static int write_json(const struct kc_contents *contents, const char *path, stru
 	return status < 0 ? status : kc_look_write_json(json, path, err);
 }
 
+static int write_sbom(const struct kc_contents *contents, const char *path, struct kc_error *err)
+{
+	KC_CLEANUP_JSON cJSON *json = NULL;
+	int64_t seconds;
+	int status = kc_source_date(&seconds, err);
+
+	if (status == 0)
+		status = kc_sbom_make(contents, seconds, &json, err);
+	return status < 0 ? status : kc_look_write_json(json, path, err);
+}
+
 int kc_command_inspect(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	KC_CLEANUP_CONTENTS struct kc_contents contents = { 0 };
@@ -104,6 +117,8 @@ int kc_command_inspect(const struct kc_options *options, enum kc_exit *ret_exit,
 
 	if (status == 0 && options->json)
 		status = write_json(&contents, options->json, err);
+	if (status == 0 && options->sbom)
+		status = write_sbom(&contents, options->sbom, err);
 	if (status == 0)
 		status = print(&contents, err);
 	if (status == 0)

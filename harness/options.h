@@ -62,6 +62,7 @@ struct kc_options {
 	const char *events;   /* NULL: none */
 	const char *markdown; /* NULL: none */
 	const char *html;     /* NULL: none */
+	const char *sbom;     /* NULL: none */
 	const char *baseline; /* events of an earlier run; NULL: none */
 	int github;	      /* enum kc_when */
 	bool list;

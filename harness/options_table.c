@@ -167,6 +167,14 @@ const struct kc_option_row kc_option_rows[] = {
 	  .commands = RUN | REPORT,
 	  FIELD(markdown),
 	  .help = "write a report in Markdown to FILE" },
+	{ .name = "sbom",
+	  .argument = "FILE",
+	  .type = KC_OPTION_STRING,
+	  .commands = INSPECT,
+	  FIELD(sbom),
+	  .help = "write a bill of materials to FILE, as CycloneDX 1.6 in JSON; its time is "
+		  "SOURCE_DATE_EPOCH, "
+		  "without that now" },
 	{ .name = "github",
 	  .argument = "WHEN",
 	  .type = KC_OPTION_CHOICE,
