@@ -17,6 +17,7 @@ kc_command_function kc_command_run;
 kc_command_function kc_command_report;
 kc_command_function kc_command_shell;
 kc_command_function kc_command_inspect;
+kc_command_function kc_command_diff;
 kc_command_function kc_command_list;
 kc_command_function kc_command_images;
 kc_command_function kc_command_verify;

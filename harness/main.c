@@ -64,6 +64,11 @@ static int inspect(const struct kc_options *options, enum kc_exit *ret_exit, str
 	return with_janitor(kc_command_inspect, options, ret_exit, err);
 }
 
+static int diff(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	return with_janitor(kc_command_diff, options, ret_exit, err);
+}
+
 static int doctor(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	return with_janitor(kc_command_doctor, options, ret_exit, err);
@@ -75,6 +80,7 @@ static int images(const struct kc_options *options, enum kc_exit *ret_exit, stru
 }
 
 static kc_command_function *const functions[KC_COMMAND_COUNT] = {
+	[KC_COMMAND_DIFF] = diff,
 	[KC_COMMAND_DOCTOR] = doctor,
 	[KC_COMMAND_HELP] = help,
 	[KC_COMMAND_IMAGES] = images,

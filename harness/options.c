@@ -276,16 +276,39 @@ static bool is_one_of(const char *word, const char *words)
 	}
 }
 
+/* How many words there have to be: those of "VOLUME VOLUME" that no bracket begins. */
+static int count_wanted(const char *operand)
+{
+	int count = 0;
+
+	while (operand && *operand && *operand != '[') {
+		size_t length = strcspn(operand, " ");
+
+		count++;
+		operand += length + strspn(operand + length, " ");
+	}
+	return count;
+}
+
+static int count_most(const char *operand)
+{
+	if (!operand)
+		return 0;
+	if (strstr(operand, "..."))
+		return INT_MAX;
+	return operand[0] == '[' ? 1 : count_wanted(operand);
+}
+
 static int take_operand(struct kc_options *options, int count, char *words[], struct kc_error *err)
 {
 	const struct kc_command_row *row = &kc_command_rows[options->command];
-	int most = !row->operand ? 0 : strstr(row->operand, "...") ? INT_MAX : 1;
+	int least = count_wanted(row->operand), most = count_most(row->operand);
 
 	if (options->help)
 		return 0;
 	if (count > most)
 		(void)kc_error_set(err, EINVAL, "%s: unexpected argument `%s`", row->name, words[most]);
-	else if (count == 0 && row->operand && row->operand[0] != '[')
+	else if (count < least)
 		(void)kc_error_set(err, EINVAL, "%s: %s is missing", row->name, row->operand);
 	else if (count && strchr(row->operand, '|') && !is_one_of(words[0], row->operand))
 		(void)kc_error_set(err, EINVAL, "%s: `%s` is none of %s", row->name, words[0], row->operand);

@@ -32,6 +32,7 @@ enum kc_command {
 	KC_COMMAND_REPORT,
 	KC_COMMAND_SHELL,
 	KC_COMMAND_INSPECT,
+	KC_COMMAND_DIFF,
 	KC_COMMAND_LIST,
 	KC_COMMAND_IMAGES,
 	KC_COMMAND_VERIFY,
@@ -47,7 +48,8 @@ struct kc_options {
 	enum kc_command command;
 	const char *
 		operand; /* IMAGE of run, EVENTS of report, VOLUME of inspect, DIR of verify, images|cases of list, COMMAND of help; NULL if not given */
-	char *const *operands; /* all of them, that one included: the IMAGEs of run */
+	char *const
+		*operands; /* all of them, that one included: the IMAGEs of run, the two VOLUMEs of diff */
 	size_t operand_count;
 	bool help; /* --help: nothing else counts */
 
@@ -117,7 +119,7 @@ struct kc_command_row {
 	const char *name;
 	const char *alias; /* "--version"; may be NULL */
 	const char *
-		operand; /* "IMAGE", "images|cases", "[COMMAND]"; NULL: none. With "|": one of these words. With "...": more may follow */
+		operand; /* "IMAGE", "images|cases", "[COMMAND]"; NULL: none. With "|": one of these words. With "...": more may follow. Of several words each is wanted */
 	const char *help;    /* a sentence without its full stop */
 	const char *details; /* a paragraph for the command's own help; may be NULL */
 };

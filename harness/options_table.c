@@ -9,6 +9,7 @@
 #define REPORT (1u << KC_COMMAND_REPORT)
 #define SHELL (1u << KC_COMMAND_SHELL)
 #define INSPECT (1u << KC_COMMAND_INSPECT)
+#define DIFF (1u << KC_COMMAND_DIFF)
 #define IMAGES (1u << KC_COMMAND_IMAGES)
 #define VERIFY (1u << KC_COMMAND_VERIFY)
 #define EVERY ((1u << KC_COMMAND_COUNT) - 1)
@@ -53,6 +54,14 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 					    "pypi:NAME[==VERSION]. Python, packages, components that are "
 					    "linked in, shared libraries, licences, and what all of it needs "
 					    "of the C library." },
+	[KC_COMMAND_DIFF] = { .name = "diff",
+			      .operand = "VOLUME VOLUME",
+			      .help = "show what is different between two volumes, running nothing of them",
+			      .details = "VOLUMEs are named as for `inspect`. Python, packages, components, "
+					 "licences, "
+					 "files; where many files changed, by directory. The exit status is "
+					 "0 whether "
+					 "they differ or not: the JSON says \"different\"." },
 	[KC_COMMAND_LIST] = { .name = "list",
 			      .operand = "images|cases",
 			      .help = "show the images or the cases there are, one line each" },
@@ -97,7 +106,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "arch",
 	  .argument = "ARCH",
 	  .type = KC_OPTION_CHOICE,
-	  .commands = RUN | SHELL | INSPECT | IMAGES,
+	  .commands = RUN | SHELL | INSPECT | DIFF | IMAGES,
 	  FIELD(arch),
 	  .choices = kc_arch_choices,
 	  .help = "which of image and volume to take: native (this machine's), x86_64 or aarch64; qemu "
@@ -105,7 +114,7 @@ const struct kc_option_row kc_option_rows[] = {
 		  "what this machine does not run" },
 	{ .name = "offline",
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | SHELL | INSPECT,
+	  .commands = RUN | SHELL | INSPECT | DIFF,
 	  FIELD(offline),
 	  .help = "use no network: take image and volume from what earlier runs fetched" },
 	{ .name = "require-real",
@@ -129,7 +138,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "json",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | REPORT | INSPECT,
+	  .commands = RUN | REPORT | INSPECT | DIFF,
 	  FIELD(json),
 	  .help = "write a JSON report to FILE" },
 	{ .name = "junit",
@@ -164,7 +173,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "markdown",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | REPORT,
+	  .commands = RUN | REPORT | DIFF,
 	  FIELD(markdown),
 	  .help = "write a report in Markdown to FILE" },
 	{ .name = "sbom",
@@ -310,7 +319,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | REPORT | IMAGES | VERIFY | INSPECT,
+	  .commands = RUN | REPORT | IMAGES | VERIFY | INSPECT | DIFF,
 	  FIELD(quiet),
 	  .help = "print failures and the summary only" },
 	{ .name = "verbose",

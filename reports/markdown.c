@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "reports/ledger.h"
+#include "reports/markdown_code.h"
 #include "reports/sink.h"
 #include "reports/text.h"
 #include "sys/fd.h"
@@ -16,7 +17,6 @@
 #define DOCUMENT_LIMIT 900000
 #define HEAD_LIMIT 256000
 #define CAUSE_LIMIT 64000 /* of one cause with its evidence */
-#define OUTPUT_CAP 16384
 #define LISTED_CASES 20
 
 struct markdown {
@@ -28,65 +28,9 @@ struct markdown {
 
 /* Code */
 
-static size_t longest_run(const char *text, char wanted)
-{
-	size_t longest = 0, length = 0;
-
-	for (; *text; text++) {
-		length = *text == wanted ? length + 1 : 0;
-		if (length > longest)
-			longest = length;
-	}
-	return longest;
-}
-
-static void add_fence(struct kc_sink *out, size_t length)
-{
-	while (length--)
-		kc_sink_add(out, "`", 1);
-}
-
-/* In the line, behind more backticks than there are together in the text. In a table a bar ends the cell, code or not; elsewhere
- * the backslash before it would be seen. */
-static void add_span(struct kc_sink *out, const char *text, bool is_cell)
-{
-	KC_CLEANUP_SINK struct kc_sink safe = KC_SINK_INIT(CAUSE_LIMIT);
-	const char *shown;
-	size_t fence;
-
-	kc_sink_check(&safe, kc_text_append_capped(&safe.text, text, strlen(text), KC_TEXT_LINE | KC_TEXT_LOG,
-						   4096));
-	shown = safe.text.length ? kc_buffer_string(&safe.text) : "-";
-	fence = longest_run(shown, '`') + 1;
-	add_fence(out, fence);
-	/* The blanks keep backticks at the ends apart; a reader takes one away on either side. */
-	kc_sink_string(out, " ");
-	for (; *shown; shown++)
-		kc_sink_printf(out, is_cell && *shown == '|' ? "\\%c" : "%c", *shown);
-	kc_sink_string(out, " ");
-	add_fence(out, fence);
-	kc_sink_check(out, safe.status);
-}
-
 static void add_code(struct kc_sink *out, const char *text)
 {
-	add_span(out, text, false);
-}
-
-/* Lines of their own. */
-static void add_block(struct kc_sink *out, const char *text)
-{
-	KC_CLEANUP_SINK struct kc_sink safe = KC_SINK_INIT(CAUSE_LIMIT);
-	size_t fence;
-
-	kc_sink_check(&safe, kc_text_append_capped(&safe.text, text, strlen(text), KC_TEXT_LOG, OUTPUT_CAP));
-	fence = longest_run(kc_buffer_string(&safe.text), '`') + 1;
-	fence = fence < 3 ? 3 : fence;
-	add_fence(out, fence);
-	kc_sink_printf(out, "text\n%s\n", kc_buffer_string(&safe.text));
-	add_fence(out, fence);
-	kc_sink_string(out, "\n\n");
-	kc_sink_check(out, safe.status);
+	kc_markdown_span(out, text, false);
 }
 
 static void add_field(struct kc_sink *out, const char *label, const char *text)
@@ -96,7 +40,7 @@ static void add_field(struct kc_sink *out, const char *label, const char *text)
 	kc_sink_printf(out, "%s:", label);
 	if (strchr(text, '\n')) {
 		kc_sink_string(out, "\n\n");
-		add_block(out, text);
+		kc_markdown_block(out, text);
 		return;
 	}
 	kc_sink_string(out, " ");
@@ -146,7 +90,7 @@ static void add_output(struct kc_sink *out, const char *output)
 	if (!output || !*output)
 		return;
 	kc_sink_string(out, "<details><summary>Output of the program</summary>\n\n");
-	add_block(out, output);
+	kc_markdown_block(out, output);
 	kc_sink_string(out, "</details>\n\n");
 }
 
@@ -222,10 +166,10 @@ static void add_suite(struct kc_sink *out, const struct kc_ledger *ledger, size_
 		if (ledger->run->cases[i].suite == number)
 			counts[ledger->results[i].verdict]++;
 	kc_sink_string(out, "| ");
-	add_span(out, suite->name, true);
+	kc_markdown_span(out, suite->name, true);
 	kc_sink_printf(out, " | %zu | %zu | %zu | %zu | ", counts[KC_PASS], counts[KC_FAIL],
 		       counts[KC_BROKEN], counts[KC_SKIP]);
-	add_span(out, kc_report_fact(suite, "image.fidelity"), true);
+	kc_markdown_span(out, kc_report_fact(suite, "image.fidelity"), true);
 	kc_sink_string(out, " |\n");
 }
 
