@@ -45,6 +45,7 @@ static void strings_tell_versions(void)
 		  "Zlib" },
 		{ "bin/ttyd", "1.2.11|1.6.3-80c6f66|", "ttyd", "1.6.3", "MIT" },
 		{ "bin/ttyd", "4.2.1-unknown|", "libwebsockets", "4.2.1", "MIT" },
+		{ "bin/ttyd", "3.2.3|3.2.3 unknown-build-hash|", "libwebsockets", "3.2.3", NULL },
 		{ "bin/ttyd", "4.2.1-unknown|3.2.0-v3|", "libwebsockets", "", NULL },
 	};
 

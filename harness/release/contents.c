@@ -340,26 +340,40 @@ static void read_patchlevel(const char *text, char *version, size_t size)
 		(void)snprintf(version, size, "%.*s", (int)(end - at - 1), at + 1);
 }
 
+/* The header that names the version; NULL for none. */
+static const struct kc_entry *find_patchlevel(const struct taking *taking)
+{
+	/* Of ABIs: Python up to 3.7, and one without the global lock. */
+	static const char *const flags[] = { "", "m", "t" };
+	const struct kc_entry *entry = NULL;
+	char path[64];
+
+	for (size_t i = 0; !entry && i < KC_ARRAY_LENGTH(flags); i++) {
+		(void)snprintf(path, sizeof(path), "include/python%s%s/patchlevel.h", taking->python,
+			       flags[i]);
+		entry = kc_entries_find(&taking->contents->entries, path);
+	}
+	return entry && entry->type == 'f' ? entry : NULL;
+}
+
 static int tell_patchlevel(struct taking *taking, struct kc_error *err)
 {
 	KC_CLEANUP_FREE char *text = calloc(1, PATCHLEVEL_LIMIT + 1);
 	KC_CLEANUP_FD int fd = -1;
-	const struct kc_entry *entry;
-	char path[64], version[KC_COMPONENTS_VERSION_SIZE] = "";
+	const struct kc_entry *entry = find_patchlevel(taking);
+	char version[KC_COMPONENTS_VERSION_SIZE] = "";
 	ssize_t length;
 
-	(void)snprintf(path, sizeof(path), "include/python%s/patchlevel.h", taking->python);
-	entry = kc_entries_find(&taking->contents->entries, path);
-	if (!entry || entry->type != 'f')
+	if (!entry)
 		return 0;
-	fd = text ? open_entry(taking, entry, err) : kc_error_errno(err, ENOMEM, "read `%s`", path);
+	fd = text ? open_entry(taking, entry, err) : kc_error_errno(err, ENOMEM, "read `%s`", entry->name);
 	if (fd < 0)
 		return fd;
-	length = read_head(fd, path, text, PATCHLEVEL_LIMIT, err);
+	length = read_head(fd, entry->name, text, PATCHLEVEL_LIMIT, err);
 	if (length < 0)
 		return (int)length;
 	read_patchlevel(text, version, sizeof(version));
-	tell(taking->contents, path, version);
+	tell(taking->contents, entry->name, version);
 	return 0;
 }
 

@@ -56,7 +56,7 @@ static void a_small_volume_is_told(void)
 static void pythons_that_disagree_are_told_so(void)
 {
 	static const struct {
-		struct kc_made_file files[2];
+		struct kc_made_file files[3];
 		const char *python;
 		bool is_consistent;
 	} rows[] = {
@@ -76,6 +76,10 @@ static void pythons_that_disagree_are_told_so(void)
 		{ { { "include/python3.13/patchlevel.h", "#define PY_VERSION \"3.13.2" } }, "3.13.2", true },
 		{ { { "include/python3.13/patchlevel.h", NULL } }, "3.13.2", true },
 		{ { { "lib/libpython3.13.so.1.0", NULL } }, "3.13.2", true },
+		{ { { "include/python3.13/patchlevel.h", NULL },
+		    { "include/python3.13t/patchlevel.h", "#define PY_VERSION \"3.13.4\"\n" } },
+		  "3.13.4",
+		  false },
 	};
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
