@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/utsname.h>
 
 #include "reporting.h"
@@ -15,7 +16,8 @@
 static int open_volume(struct kc_store *store, const struct kc_options *options, const char *name,
 		       struct kc_volume *volume, struct kc_error *err)
 {
-	struct kc_waiting waiting = { .is_tty = kc_reporting_is_terminal(), .quiet = options->quiet };
+	struct kc_waiting waiting = { .is_tty = kc_reporting_is_terminal(STDERR_FILENO),
+				      .quiet = options->quiet };
 	struct utsname machine;
 	struct kc_inputs_request request = { .volume = name,
 					     .is_offline = options->offline,
