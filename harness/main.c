@@ -88,6 +88,7 @@ static kc_command_function *const functions[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_LIST] = kc_command_list,
 	[KC_COMMAND_REPORT] = kc_command_report,
 	[KC_COMMAND_RUN] = run,
+	[KC_COMMAND_SELECT] = kc_command_select,
 	[KC_COMMAND_SHELL] = shell,
 	[KC_COMMAND_VERIFY] = kc_command_verify,
 	[KC_COMMAND_VERSION] = version,

@@ -36,6 +36,7 @@ enum kc_command {
 	KC_COMMAND_LIST,
 	KC_COMMAND_IMAGES,
 	KC_COMMAND_VERIFY,
+	KC_COMMAND_SELECT,
 	KC_COMMAND_DOCTOR,
 	KC_COMMAND_VERSION,
 	KC_COMMAND_HELP,
@@ -67,6 +68,9 @@ struct kc_options {
 	const char *sbom;     /* NULL: none */
 	const char *baseline; /* events of an earlier run; NULL: none */
 	int github;	      /* enum kc_when */
+	const char *host;     /* of select, as --container; NULL: not given */
+	const char *container;
+	const char *package_version; /* NULL: not given */
 	bool list;
 	const char **patterns; /* -k, in the order given */
 	size_t pattern_count;

@@ -12,6 +12,7 @@
 #define DIFF (1u << KC_COMMAND_DIFF)
 #define IMAGES (1u << KC_COMMAND_IMAGES)
 #define VERIFY (1u << KC_COMMAND_VERIFY)
+#define SELECT (1u << KC_COMMAND_SELECT)
 #define EVERY ((1u << KC_COMMAND_COUNT) - 1)
 #define FIELD(name) .offset = offsetof(struct kc_options, name)
 
@@ -86,6 +87,12 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 					   "--unsigned takes that. The exit status is 1 if a check failed, "
 					   "and 3 if one could "
 					   "not be made." },
+	[KC_COMMAND_SELECT] = { .name = "select",
+				.help = "name the wheel for a host and a container",
+				.details = "From upstream's table. It prints three lines: `wheel` with the "
+					   "file name as installers expect it (tags sorted), `package`, and "
+					   "`published` with the name in the order of the table, which "
+					   "upstream's own wheels have." },
 	[KC_COMMAND_DOCTOR] = { .name = "doctor",
 				.help = "show what this machine can and cannot do, and how to mend it" },
 	[KC_COMMAND_VERSION] = { .name = "version", .alias = "--version", .help = "print the version" },
@@ -193,6 +200,27 @@ const struct kc_option_row kc_option_rows[] = {
 	  .help = "annotate the log for GitHub Actions and add the report in Markdown to the job's summary: "
 		  "auto (where "
 		  "GITHUB_ACTIONS is true), always or never" },
+	{ .name = "host",
+	  .argument = "PLATFORM/ARCH",
+	  .type = KC_OPTION_STRING,
+	  .commands = SELECT,
+	  FIELD(host),
+	  .is_line_only = true,
+	  .help = "where Backend.AI runs: manylinux, musllinux or macos, and x86_64 or aarch64" },
+	{ .name = "container",
+	  .argument = "PLATFORM/ARCH",
+	  .type = KC_OPTION_STRING,
+	  .commands = SELECT,
+	  FIELD(container),
+	  .is_line_only = true,
+	  .help = "what the user's container is based on: manylinux or musllinux, and x86_64 or aarch64" },
+	{ .name = "version",
+	  .argument = "VERSION",
+	  .type = KC_OPTION_STRING,
+	  .commands = SELECT,
+	  FIELD(package_version),
+	  .is_line_only = true,
+	  .help = "the package's version; without it the file name says X.X.X" },
 	{ .name = "list",
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,
