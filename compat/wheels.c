@@ -18,6 +18,19 @@ struct kc_wheels {
 	const cJSON *platforms, *distributions, *selection;
 };
 
+static const struct {
+	const char *key;
+	bool is_list;
+} parts[] = {
+	[KC_WHEEL_DIRECTORY] = { "directory", false }, [KC_WHEEL_ARCHIVE] = { "archive", false },
+	[KC_WHEEL_TTYD] = { "ttyd", false },	       [KC_WHEEL_TEXTS] = { "texts", true },
+	[KC_WHEEL_DIST_INFO] = { "dist_info", true },  [KC_WHEEL_METADATA] = { "metadata", true },
+};
+
+static const char *const words[] = { "{name}",	 "{package}",	   "{volume}",	"{summary}",
+				     "{module}", "{architecture}", "{version}", "{volume_version}",
+				     "{python}", "{group}" };
+
 /* Valid after loading: the getters have been through. */
 static const char *text_of(const cJSON *object, const char *key)
 {
@@ -96,7 +109,7 @@ static int check_platform(const struct kc_wheels *wheels, const cJSON *row, cons
 static int check_distribution(const struct kc_wheels *wheels, const cJSON *row, const char *where,
 			      struct kc_error *err)
 {
-	static const char *const keys[] = { "name", "package", "volume", NULL };
+	static const char *const keys[] = { "name", "package", "volume", "summary", NULL };
 	int status = check_row(row, keys, NULL, where, err);
 
 	return status < 0 ? status : check_unique(wheels->distributions, row, "name", NULL, where, err);
@@ -121,6 +134,31 @@ static int check_selection(const struct kc_wheels *wheels, const cJSON *row, con
 	return 0;
 }
 
+/* A brace opens one of the words, and stands for nothing else. */
+static int check_template(const char *text, const char *where, struct kc_error *err)
+{
+	for (const char *at = strchr(text, '{'); at; at = strchr(at + 1, '{')) {
+		size_t known = 0;
+
+		while (known < KC_ARRAY_LENGTH(words) && strncmp(at, words[known], strlen(words[known])) != 0)
+			known++;
+		if (known == KC_ARRAY_LENGTH(words))
+			return kc_error_set(err, EBADMSG, "%s: unknown word in braces: \"%.40s\"", where, at);
+	}
+	return 0;
+}
+
+static int check_member(const struct kc_wheels *wheels, const cJSON *row, const char *where,
+			struct kc_error *err)
+{
+	static const char *const keys[] = { "name", "text", NULL };
+	int status = check_row(row, keys, NULL, where, err);
+
+	if (status == 0)
+		status = check_template(text_of(row, "name"), where, err);
+	return status < 0 ? status : check_template(text_of(row, "text"), where, err);
+}
+
 typedef int check_function(const struct kc_wheels *wheels, const cJSON *row, const char *where,
 			   struct kc_error *err);
 
@@ -141,10 +179,32 @@ static int check_list(const struct kc_wheels *wheels, const cJSON *list, check_f
 	return 0;
 }
 
+static int check_parts(const struct kc_wheels *wheels, struct kc_error *err)
+{
+	const char *text;
+	const cJSON *list;
+	int status = kc_json_get_string(wheels->document, "entry_point_group", "the top", &text, err);
+
+	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(parts); i++) {
+		if (parts[i].is_list) {
+			status = kc_json_get_array(wheels->document, parts[i].key, "the top", &list, err);
+			if (status == 0)
+				status = check_list(wheels, list, check_member, parts[i].key, err);
+			continue;
+		}
+		status = kc_json_get_string(wheels->document, parts[i].key, "the top", &text, err);
+		if (status == 0)
+			status = check_template(text, parts[i].key, err);
+	}
+	return status;
+}
+
 static int read_top(struct kc_wheels *wheels, const char *name, struct kc_error *err)
 {
 	static const char *const known[] = { "$schema",	  "version",	   "python_tag", "abi_tag",
-					     "platforms", "distributions", "selection",	 NULL };
+					     "platforms", "distributions", "selection",	 "entry_point_group",
+					     "directory", "archive",	   "ttyd",	 "texts",
+					     "dist_info", "metadata",	   NULL };
 	double version = 0;
 	int status = kc_json_refuse_unknown(wheels->document, known, name, err);
 
@@ -186,6 +246,8 @@ int kc_wheels_load(const char *json, size_t length, const char *name, struct kc_
 		status = check_list(wheels, wheels->distributions, check_distribution, "distributions", err);
 	if (status == 0)
 		status = check_list(wheels, wheels->selection, check_selection, "selection", err);
+	if (status == 0)
+		status = check_parts(wheels, err);
 	if (status < 0)
 		return kc_error_prefix(err, "%s", name);
 	*ret_wheels = KC_STEAL(wheels);
@@ -216,7 +278,8 @@ static void fill_distribution(const cJSON *row, struct kc_wheel_distribution *re
 {
 	*ret_distribution = (struct kc_wheel_distribution){ .name = text_of(row, "name"),
 							    .package = text_of(row, "package"),
-							    .volume = text_of(row, "volume") };
+							    .volume = text_of(row, "volume"),
+							    .summary = text_of(row, "summary") };
 }
 
 bool kc_wheels_select(const struct kc_wheels *wheels, const char *host, const char *container,
@@ -333,4 +396,92 @@ int kc_wheels_append_file_name(const struct kc_wheels *wheels, const struct kc_w
 	for (size_t i = 0; status == 0 && i < tags.count; i++)
 		status = kc_buffer_printf(text, "%s%s", i ? "." : "", tags.items[i]);
 	return status < 0 ? status : kc_buffer_append_string(text, ".whl");
+}
+
+/* --- Templates --- */
+
+const char *kc_wheels_entry_point_group(const struct kc_wheels *wheels)
+{
+	return text_of(wheels->document, "entry_point_group");
+}
+
+/* The name as Python spells it: "static_gnu". */
+static int append_module(const char *name, struct kc_buffer *text)
+{
+	int status = 0;
+
+	for (; status == 0 && *name; name++)
+		status = kc_buffer_append(text, *name == '-' ? "_" : name, 1);
+	return status;
+}
+
+static int append_word(const struct kc_wheels *wheels, const struct kc_wheel_values *values, size_t word,
+		       struct kc_buffer *text)
+{
+	const struct kc_wheel_distribution *distribution = &values->choice->distribution;
+	/* In the order of `words`. */
+	const char *const texts[] = { distribution->name,
+				      distribution->package,
+				      distribution->volume,
+				      distribution->summary,
+				      NULL,
+				      values->choice->architecture,
+				      values->version,
+				      values->volume_version,
+				      values->python,
+				      kc_wheels_entry_point_group(wheels) };
+
+	_Static_assert(KC_ARRAY_LENGTH(texts) == KC_ARRAY_LENGTH(words), "a text for each word");
+	if (!texts[word])
+		return append_module(distribution->name, text);
+	return kc_buffer_append_string(text, texts[word]);
+}
+
+static int expand(const struct kc_wheels *wheels, const struct kc_wheel_values *values, const char *template,
+		  struct kc_buffer *text)
+{
+	int status = 0;
+
+	while (status == 0 && *template) {
+		size_t length = strcspn(template, "{"), word = 0;
+
+		status = kc_buffer_append(text, template, length);
+		template += length;
+		while (*template && word < KC_ARRAY_LENGTH(words) &&
+		       strncmp(template, words[word], strlen(words[word])) != 0)
+			word++;
+		if (status < 0 || !*template || word == KC_ARRAY_LENGTH(words))
+			return status;
+		status = append_word(wheels, values, word, text);
+		template += strlen(words[word]);
+	}
+	return status;
+}
+
+static int expand_both(const struct kc_wheels *wheels, const struct kc_wheel_values *values, const cJSON *row,
+		       struct kc_buffer *name, struct kc_buffer *text)
+{
+	int status = name ? expand(wheels, values, text_of(row, "name"), name) : 0;
+
+	return status < 0 || !text ? status : expand(wheels, values, text_of(row, "text"), text);
+}
+
+int kc_wheels_append_part(const struct kc_wheels *wheels, enum kc_wheel_part part, size_t index,
+			  const struct kc_wheel_values *values, struct kc_buffer *name,
+			  struct kc_buffer *text)
+{
+	const cJSON *found = cJSON_GetObjectItemCaseSensitive(wheels->document, parts[part].key);
+	int status = 0;
+
+	if (parts[part].is_list)
+		found = cJSON_GetArrayItem(found, (int)index);
+	else if (index > 0)
+		return 0;
+	if (!found)
+		return 0;
+	if (parts[part].is_list)
+		status = expand_both(wheels, values, found, name, text);
+	else if (name)
+		status = expand(wheels, values, found->valuestring, name);
+	return status < 0 ? status : 1;
 }

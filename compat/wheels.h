@@ -27,6 +27,7 @@ struct kc_wheel_distribution {
 	const char *name;    /* "static-gnu" */
 	const char *package; /* "backend.ai-krunner-static-gnu" */
 	const char *volume;  /* what file names inside say: "static-gnu", but "musllinux_1_2" of alpine */
+	const char *summary;
 };
 
 enum kc_wheel_tag_order { KC_WHEEL_SORTED, KC_WHEEL_AS_LISTED };
@@ -76,6 +77,31 @@ int kc_wheels_append_tag_start(const struct kc_wheels *wheels, struct kc_buffer 
 int kc_wheels_append_file_name(const struct kc_wheels *wheels, const struct kc_wheel_choice *choice,
 			       const char *version, enum kc_wheel_tag_order order, struct kc_buffer *text)
 	__attribute__((warn_unused_result));
+
+/* What stands for the words in braces of a template. */
+struct kc_wheel_values {
+	const struct kc_wheel_choice *choice;
+	const char *version;	    /* of the package */
+	const char *volume_version; /* "14" */
+	const char *python;	    /* "3.13" */
+};
+
+/* Names and contents of members, as templates of the table. */
+enum kc_wheel_part {
+	KC_WHEEL_DIRECTORY, /* one: with the slash at its end */
+	KC_WHEEL_ARCHIVE,   /* one: its name in the directory */
+	KC_WHEEL_TTYD,	    /* likewise */
+	KC_WHEEL_TEXTS,	    /* several, with content */
+	KC_WHEEL_DIST_INFO, /* likewise, beside METADATA */
+	KC_WHEEL_METADATA   /* its fields, in order */
+};
+
+/* Appends the `index`-th of `part` to `name` and `text` (which may be NULL, each). 1, or 0 from the end on; -E2BIG or -ENOMEM. */
+int kc_wheels_append_part(const struct kc_wheels *wheels, enum kc_wheel_part part, size_t index,
+			  const struct kc_wheel_values *values, struct kc_buffer *name,
+			  struct kc_buffer *text) __attribute__((warn_unused_result));
+
+const char *kc_wheels_entry_point_group(const struct kc_wheels *wheels);
 
 /* PEP 427 and PEP 503: lower case, each run of "-_." as one "_". */
 int kc_wheel_append_escaped(const char *name, struct kc_buffer *text) __attribute__((warn_unused_result));

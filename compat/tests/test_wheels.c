@@ -111,9 +111,52 @@ static void tags_come_as_listed_or_sorted(void)
 	KC_CHECK(!kc_wheels_find_tags(wheels, "riscv64", KC_WHEEL_SORTED, &tags));
 }
 
+static void members_are_made_from_templates(void)
+{
+	static const struct {
+		enum kc_wheel_part part;
+		size_t index;
+		const char *name, *text; /* NULL: there is none */
+	} rows[] = {
+		{ KC_WHEEL_DIRECTORY, 0, "ai/backend/krunner/static_gnu/", "" },
+		{ KC_WHEEL_DIRECTORY, 1, NULL, NULL },
+		{ KC_WHEEL_ARCHIVE, 0, "krunner-env.static-gnu.x86_64.tar.xz", "" },
+		{ KC_WHEEL_TTYD, 0, "ttyd_linux.x86_64.bin", "" },
+		{ KC_WHEEL_TEXTS, 0, "__init__.py", "__version__ = \"4.4.0\"\n" },
+		{ KC_WHEEL_TEXTS, 1, "krunner-python.static-gnu.txt", "3.13\n" },
+		{ KC_WHEEL_TEXTS, 2, "krunner-version.static-gnu.txt", "14" },
+		{ KC_WHEEL_TEXTS, 4, "versions.txt", "static-gnu\n" },
+		{ KC_WHEEL_TEXTS, 5, NULL, NULL },
+		{ KC_WHEEL_DIST_INFO, 0, "entry_points.txt",
+		  "[backendai_krunner_v10]\nstatic_gnu = ai.backend.krunner.static_gnu.plugin\n" },
+		{ KC_WHEEL_METADATA, 1, "Name", "backend.ai-krunner-static-gnu" },
+	};
+	struct kc_wheel_choice choice;
+	const struct kc_wheel_values values = { &choice, "4.4.0", "14", "3.13" };
+	KC_CLEANUP_WHEELS struct kc_wheels *wheels = NULL;
+	struct kc_error err = { 0 };
+
+	KC_REQUIRE_OK(kc_wheels_load_embedded(&wheels, &err), err);
+	KC_REQUIRE(kc_wheels_select(wheels, "macos/x86_64", "manylinux/x86_64", &choice));
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP_BUFFER struct kc_buffer name = KC_BUFFER_INIT(512), text = KC_BUFFER_INIT(512);
+
+		KC_CHECK_INT(
+			kc_wheels_append_part(wheels, rows[i].part, rows[i].index, &values, &name, &text),
+			rows[i].name != NULL);
+		KC_CHECK_STRING(kc_buffer_string(&name), rows[i].name ? rows[i].name : "");
+		KC_CHECK_STRING(kc_buffer_string(&text), rows[i].text ? rows[i].text : "");
+	}
+}
+
 #define START "{\"version\":1,\"python_tag\":\"py3\",\"abi_tag\":\"none\","
 #define PLATFORMS "\"platforms\":[{\"architecture\":\"x\",\"tags\":[\"t\"]}],"
-#define DISTRIBUTIONS "\"distributions\":[{\"name\":\"d\",\"package\":\"p\",\"volume\":\"v\"}],"
+#define DISTRIBUTIONS                                                                                        \
+	"\"distributions\":[{\"name\":\"d\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\"}],"
+#define PART(name, text) "\"" name "\":[{\"name\":\"n\",\"text\":\"" text "\"}],"
+#define PARTS(text)                                                                                          \
+	"\"entry_point_group\":\"g\",\"directory\":\"d/\",\"archive\":\"a\",\"ttyd\":\"t\"," PART(           \
+		"texts", text) PART("dist_info", "t") PART("metadata", "t")
 #define ROW "{\"host\":\"a/x\",\"container\":\"b/x\",\"distribution\":\"d\",\"architecture\":\"x\"}"
 
 static void a_wrong_table_is_refused(void)
@@ -121,15 +164,20 @@ static void a_wrong_table_is_refused(void)
 	static const struct {
 		const char *json, *text; /* NULL: it is right */
 	} rows[] = {
-		{ START PLATFORMS DISTRIBUTIONS "\"selection\":[" ROW "]}", NULL },
+		{ START PLATFORMS DISTRIBUTIONS PARTS("{python}") "\"selection\":[" ROW "]}", NULL },
+		{ START PLATFORMS DISTRIBUTIONS PARTS("{snake}") "\"selection\":[" ROW "]}",
+		  "w: texts: unknown word in braces: \"{snake}\"" },
+		{ START PLATFORMS DISTRIBUTIONS "\"selection\":[" ROW "]}", "entry_point_group" },
 		{ START PLATFORMS DISTRIBUTIONS "\"selection\":[" ROW "," ROW "]}",
 		  "w: selection: \"a/x\" stands twice" },
 		{ START PLATFORMS DISTRIBUTIONS "\"selection\":[]}", "w: selection: there is none" },
-		{ START PLATFORMS "\"distributions\":[{\"name\":\"d\",\"package\":\"\",\"volume\":\"v\"}],"
-				  "\"selection\":[" ROW "]}",
+		{ START PLATFORMS
+		  "\"distributions\":[{\"name\":\"d\",\"package\":\"\",\"volume\":\"v\",\"summary\":\"s\"}],"
+		  "\"selection\":[" ROW "]}",
 		  "\"package\" is empty" },
-		{ START PLATFORMS "\"distributions\":[{\"name\":\"e\",\"package\":\"p\",\"volume\":\"v\"}],"
-				  "\"selection\":[" ROW "]}",
+		{ START PLATFORMS
+		  "\"distributions\":[{\"name\":\"e\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\"}],"
+		  "\"selection\":[" ROW "]}",
 		  "no distribution \"d\"" },
 		{ START "\"platforms\":[{\"architecture\":\"y\",\"tags\":[\"t\"]}]," DISTRIBUTIONS
 			"\"selection\":[" ROW "]}",
@@ -159,4 +207,4 @@ static void a_wrong_table_is_refused(void)
 KC_TEST_SUITE(compat_wheels, KC_LABEL_FAST, KC_TEST(each_of_the_twelve_rows_names_its_wheel),
 	      KC_TEST(what_the_table_has_not_is_not_selected),
 	      KC_TEST(a_distribution_is_known_by_each_of_its_names), KC_TEST(tags_come_as_listed_or_sorted),
-	      KC_TEST(a_wrong_table_is_refused));
+	      KC_TEST(members_are_made_from_templates), KC_TEST(a_wrong_table_is_refused));

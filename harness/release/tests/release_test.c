@@ -1,0 +1,101 @@
+#include "release/tests/release_test.h"
+
+#include <elf.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fixtures/tar_maker.h"
+#include "sys/fd.h"
+#include "tests/kc_test.h"
+
+static const struct kc_release_file licences[] = {
+	{ "LICENSE.zmq.txt", "Mozilla Public License\n", 23 },
+	{ "LICENSE.attrs.txt", "The MIT License (MIT)\n", 22 },
+};
+
+void kc_test_volume(struct kc_buffer *xz, const struct kc_test_volume_parts *parts)
+{
+	static const struct kc_test_volume_parts sound = { .machine = EM_X86_64, .ttyd_machine = EM_X86_64 };
+	KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(1u << 20);
+	const struct kc_test_volume_parts *of = parts ? parts : &sound;
+	Elf64_Ehdr header = { .e_ident = ELFMAG, .e_machine = (Elf64_Half)of->machine };
+	Elf64_Ehdr ttyd = { .e_ident = ELFMAG, .e_machine = (Elf64_Half)of->ttyd_machine };
+	const struct kc_tar_item program = {
+		.name = "./bin/ttyd", .mode = 0755, .data = (const char *)&ttyd, .data_bytes = sizeof(ttyd)
+	};
+	const struct kc_tar_item items[] = {
+		{ .name = "./bin/", .type = '5' },
+		{ .name = "./bin/python", .type = '2', .link = "python3" },
+		{ .name = "./bin/python3", .type = '2', .link = of->python ? of->python : "python3.13" },
+		{ .name = "./bin/python3.13", .data = (const char *)&header, .data_bytes = sizeof(header) },
+	};
+
+	header.e_ident[EI_CLASS] = ttyd.e_ident[EI_CLASS] = ELFCLASS64;
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(items); i++)
+		kc_tar_add(&tar, &items[i]);
+	for (int i = of->without_ttyd; i < 1 + of->two_ttyds; i++)
+		kc_tar_add(&tar, &program);
+	kc_tar_end(&tar);
+	kc_xz_pack(xz, tar.data, tar.length);
+}
+
+int kc_test_file(const void *bytes, size_t length)
+{
+	KC_CLEANUP_FD int fd = memfd_create("test", MFD_CLOEXEC);
+
+	if (fd < 0 || kc_fd_write_all(fd, bytes, length) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return -1;
+	return KC_STEAL_FD(fd);
+}
+
+int kc_test_order_volume(struct kc_test_order *test, const struct kc_buffer *xz)
+{
+	struct kc_error err = { 0 };
+
+	kc_fd_close(&test->order.volume_fd);
+	test->order.volume_fd = kc_test_file(xz->data, xz->length);
+	if (!KC_CHECK(test->order.volume_fd >= 0) ||
+	    !KC_CHECK_OK(kc_sha256_of(xz->data, xz->length, test->sha256, &err), err))
+		return -1;
+	return 0;
+}
+
+int kc_test_order_make(struct kc_test_order *test)
+{
+	struct kc_error err = { 0 };
+
+	*test = (struct kc_test_order){ .order = { .version = "9.8.7",
+						   .volume_version = "14",
+						   .volume_fd = -1,
+						   .volume_sha256 = test->sha256,
+						   .licence = { "LICENSE", "MIT License\n", 12 },
+						   .licence_expression = "MIT",
+						   .licences = licences,
+						   .licence_count = KC_ARRAY_LENGTH(licences),
+						   .time_s = 1700000000 } };
+	kc_buffer_init(&test->volume, 1u << 20);
+	kc_test_volume(&test->volume, NULL);
+	if (!KC_CHECK_OK(kc_wheels_load_embedded(&test->wheels, &err), err) ||
+	    !KC_CHECK(
+		    kc_wheels_select(test->wheels, "macos/x86_64", "manylinux/x86_64", &test->order.choice)))
+		return -1;
+	return kc_test_order_volume(test, &test->volume);
+}
+
+void kc_test_order_release(struct kc_test_order *test)
+{
+	kc_fd_close(&test->order.volume_fd);
+	kc_buffer_release(&test->volume);
+	kc_wheels_release(&test->wheels);
+}
+
+int kc_test_wheel(const struct kc_test_order *test, struct kc_buffer *wheel, struct kc_error *err)
+{
+	KC_CLEANUP_FD int fd = memfd_create("wheel", MFD_CLOEXEC);
+	int status = fd < 0 ? -1 : kc_wheel_write(test->wheels, &test->order, fd, err);
+
+	if (status == 0)
+		status = lseek(fd, 0, SEEK_SET) < 0 ? -1 : kc_fd_read_all(fd, wheel, "wheel", err);
+	return status;
+}
