@@ -432,9 +432,9 @@ static int append_word(const struct kc_wheels *wheels, const struct kc_wheel_val
 				      kc_wheels_entry_point_group(wheels) };
 
 	_Static_assert(KC_ARRAY_LENGTH(texts) == KC_ARRAY_LENGTH(words), "a text for each word");
-	if (!texts[word])
+	if (strcmp(words[word], "{module}") == 0)
 		return append_module(distribution->name, text);
-	return kc_buffer_append_string(text, texts[word]);
+	return texts[word] ? kc_buffer_append_string(text, texts[word]) : 0;
 }
 
 static int expand(const struct kc_wheels *wheels, const struct kc_wheel_values *values, const char *template,

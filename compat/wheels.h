@@ -78,7 +78,7 @@ int kc_wheels_append_file_name(const struct kc_wheels *wheels, const struct kc_w
 			       const char *version, enum kc_wheel_tag_order order, struct kc_buffer *text)
 	__attribute__((warn_unused_result));
 
-/* What stands for the words in braces of a template. */
+/* What stands for the words in braces of a template; nothing where it is NULL. */
 struct kc_wheel_values {
 	const struct kc_wheel_choice *choice;
 	const char *version;	    /* of the package */

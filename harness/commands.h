@@ -22,6 +22,7 @@ kc_command_function kc_command_list;
 kc_command_function kc_command_images;
 kc_command_function kc_command_verify;
 kc_command_function kc_command_select;
+kc_command_function kc_command_verify_wheel;
 kc_command_function kc_command_doctor;
 
 #endif

@@ -91,6 +91,7 @@ static kc_command_function *const functions[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_SELECT] = kc_command_select,
 	[KC_COMMAND_SHELL] = shell,
 	[KC_COMMAND_VERIFY] = kc_command_verify,
+	[KC_COMMAND_VERIFY_WHEEL] = kc_command_verify_wheel,
 	[KC_COMMAND_VERSION] = version,
 };
 

@@ -13,6 +13,7 @@
 #define IMAGES (1u << KC_COMMAND_IMAGES)
 #define VERIFY (1u << KC_COMMAND_VERIFY)
 #define SELECT (1u << KC_COMMAND_SELECT)
+#define VERIFY_WHEEL (1u << KC_COMMAND_VERIFY_WHEEL)
 #define EVERY ((1u << KC_COMMAND_COUNT) - 1)
 #define FIELD(name) .offset = offsetof(struct kc_options, name)
 
@@ -93,6 +94,16 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 					   "file name as installers expect it (tags sorted), `package`, and "
 					   "`published` with the name in the order of the table, which "
 					   "upstream's own wheels have." },
+	[KC_COMMAND_VERIFY_WHEEL] = { .name = "verify-wheel",
+				      .operand = "FILE...",
+				      .help = "check a krunner wheel, whoever made it",
+				      .details = "Its name and tags against upstream's table, WHEEL, "
+						 "METADATA and RECORD, what is "
+						 "in it, versions that have to agree, and everything by "
+						 "which one reader "
+						 "of the ZIP could see what another does not. Nothing of it "
+						 "is run. All that is "
+						 "wrong is told at once; the exit status is 1 then." },
 	[KC_COMMAND_DOCTOR] = { .name = "doctor",
 				.help = "show what this machine can and cannot do, and how to mend it" },
 	[KC_COMMAND_VERSION] = { .name = "version", .alias = "--version", .help = "print the version" },
@@ -145,7 +156,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "json",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | REPORT | INSPECT | DIFF,
+	  .commands = RUN | REPORT | INSPECT | DIFF | VERIFY_WHEEL,
 	  FIELD(json),
 	  .help = "write a JSON report to FILE" },
 	{ .name = "junit",
@@ -369,7 +380,7 @@ const size_t kc_option_row_count = KC_ARRAY_LENGTH(kc_option_rows);
 
 const struct kc_exit_row kc_exit_rows[] = {
 	{ KC_EXIT_PASSED, "every case passed (skipped ones aside)" },
-	{ KC_EXIT_FAILED, "a case failed or was broken" },
+	{ KC_EXIT_FAILED, "a case failed or was broken, or a wheel is not as it should be" },
 	{ KC_EXIT_USAGE, "the command line is wrong" },
 	{ KC_EXIT_NOT_RUN, "the check could not be run" },
 	{ KC_EXIT_NOTHING_SELECTED, "nothing was selected" },

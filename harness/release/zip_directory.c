@@ -130,9 +130,13 @@ static bool place_directory(struct reading *reading, uint32_t offset)
 /* Every end record from `start` on that is not the one: readers that take the first, or the last, see another archive. */
 static void check_only_end(struct reading *reading, const unsigned char *tail, size_t length, uint64_t start)
 {
-	for (size_t i = 0; i + sizeof(end_mark) <= length; i++) {
-		if (start + i < reading->directory_at)
-			continue;
+	/* A directory that ends early leaves room for another end record where readers look for one; data before that may be anything. */
+	uint64_t most = END_BYTES + COMMENT_BYTES_MAX;
+	uint64_t first = reading->end_at < most ? 0 : reading->end_at - most;
+
+	if (first > reading->directory_at)
+		first = reading->directory_at;
+	for (size_t i = first > start ? (size_t)(first - start) : 0; i + sizeof(end_mark) <= length; i++) {
 		if (HAS_MARK(tail + i, end_mark) && start + i != reading->end_at)
 			complain_at(reading, "", "one end record", "another", start + i);
 		if (HAS_MARK(tail + i, locator_mark))
@@ -253,6 +257,7 @@ static int take_entry(struct reading *reading, const unsigned char *bytes, size_
 	if (!take_name(reading, row + ENTRY_BYTES, names, &entry->name))
 		return reading->err && reading->err->code < 0 ? reading->err->code : 0;
 	entry->made_by = read16(row + 4);
+	entry->needed = read16(row + 6);
 	entry->flags = read16(row + 8);
 	entry->method = read16(row + 10);
 	entry->dos_time = read32(row + 12);
@@ -305,15 +310,19 @@ static int read_entries(struct reading *reading)
 
 /* --- Local headers --- */
 
+/* Where in a local header the fields begin that a data descriptor takes the place of. */
+#define CHECKSUM_AT 14u
+
 /* A row: what the local header and the directory both say. */
 static const struct {
 	const char *what;
 	size_t local_at, bytes, entry_offset;
 } both[] = {
+	{ "version needed", 4, 2, offsetof(struct kc_zip_entry, needed) },
 	{ "flags", 6, 2, offsetof(struct kc_zip_entry, flags) },
 	{ "method", 8, 2, offsetof(struct kc_zip_entry, method) },
 	{ "time", 10, 4, offsetof(struct kc_zip_entry, dos_time) },
-	{ "checksum", 14, 4, offsetof(struct kc_zip_entry, crc) },
+	{ "checksum", CHECKSUM_AT, 4, offsetof(struct kc_zip_entry, crc) },
 	{ "packed size", 18, 4, offsetof(struct kc_zip_entry, packed_bytes) },
 	{ "size", 22, 4, offsetof(struct kc_zip_entry, bytes) },
 };
@@ -329,7 +338,8 @@ static void compare_headers(struct reading *reading, const struct kc_zip_entry *
 		char expected[64], found[64];
 
 		/* With a data descriptor, which is a finding itself, they are 0 or right. */
-		if (theirs == ours || (entry->flags & FLAG_DESCRIPTOR && i >= 3 && ours == 0))
+		if (theirs == ours ||
+		    (entry->flags & FLAG_DESCRIPTOR && both[i].local_at >= CHECKSUM_AT && ours == 0))
 			continue;
 		(void)snprintf(expected, sizeof(expected), "%s %lu in the local header", both[i].what,
 			       (unsigned long)theirs);
@@ -432,6 +442,9 @@ static int read_all(struct reading *reading)
 		status = read_local(reading, &reading->directory.entries[i]);
 	if (status == 0)
 		check_places(reading);
+	reading->directory.is_whole = reading->directory.count == reading->count;
+	for (size_t i = 0; i < reading->directory.count; i++)
+		reading->directory.is_whole &= reading->directory.entries[i].data_at != 0;
 	return status;
 }
 

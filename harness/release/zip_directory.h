@@ -27,7 +27,7 @@
 
 struct kc_zip_entry {
 	char *name; /* any bytes but NUL */
-	uint16_t made_by, flags, method;
+	uint16_t made_by, needed, flags, method;
 	uint32_t dos_time; /* date above time */
 	uint32_t crc, packed_bytes, bytes;
 	uint32_t attributes; /* of a Unix system: the mode in the upper half */
@@ -39,6 +39,7 @@ struct kc_zip_entry {
 struct kc_zip_directory {
 	struct kc_zip_entry *entries; /* in the order of their local headers */
 	size_t count;
+	bool is_whole; /* every entry that there should be, with its data */
 	uint64_t file_bytes;
 };
 

@@ -138,11 +138,8 @@ int kc_zip_settle(int from, int to, int64_t time_s, struct kc_error *err)
 
 	if (status < 0)
 		return status;
-	for (size_t i = 0; i < zip.count; i++)
-		if (!zip.entries[i].data_at)
-			return kc_error_set(err, EBADMSG, "write a wheel: what was written is not a ZIP");
-	if (zip.count == 0)
-		return kc_error_set(err, EBADMSG, "write a wheel: what was written is not a ZIP");
+	if (!zip.is_whole)
+		return kc_error_set(err, EBADMSG, "write a wheel: what was written is not a sound ZIP");
 	status = settle(from, to, &zip, dos_time(time_s));
 	return status < 0 ? kc_error_errno(err, status, "write a wheel") : 0;
 }

@@ -29,7 +29,7 @@ struct kc_test_volume_parts {
 /* Appends a tar.xz; NULL: a sound one for x86_64. */
 void kc_test_volume(struct kc_buffer *xz, const struct kc_test_volume_parts *parts);
 
-/* An order for a sound volume, whose descriptor is a memfd. 0 or -1, with a failed check. */
+/* An order for a sound volume, whose descriptor is a memfd. 0 or -1, said on standard output: fit for a set-up. */
 int kc_test_order_make(struct kc_test_order *test);
 void kc_test_order_release(struct kc_test_order *test);
 
@@ -38,6 +38,17 @@ int kc_test_order_volume(struct kc_test_order *test, const struct kc_buffer *xz)
 
 /* Appends the wheel to `wheel`. What kc_wheel_write returns. */
 int kc_test_wheel(const struct kc_test_order *test, struct kc_buffer *wheel, struct kc_error *err);
+
+/* Members of a ZIP, in order. */
+struct kc_test_member {
+	const char *name;
+	const void *bytes;
+	size_t length;
+	unsigned int mode; /* with the kind of file; 0: a regular file, 0644 */
+};
+
+/* Appends a ZIP that is sound as such, whatever its members are. 0 or negative. */
+int kc_test_zip(const struct kc_test_member *members, size_t count, struct kc_buffer *zip);
 
 /* A memfd with these bytes, at its start; -1 on failure. */
 int kc_test_file(const void *bytes, size_t length);

