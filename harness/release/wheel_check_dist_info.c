@@ -9,6 +9,7 @@
 #include "release/wheel_check_internal.h"
 
 #define TEXT_LIMIT_BYTES 4096u
+#define LICENCE_FILES_MAX 1000u
 
 /* --- Texts --- */
 
@@ -122,8 +123,9 @@ static void take_field(struct kc_wheel_case *wheel, const struct kc_wheel_header
 		kc_finding_add(wheel->findings, "METADATA",
 			       "no classifiers of licences, which License-Expression replaces", value);
 	else if (strcasecmp(name, "License-File") == 0) {
-		fields->licence_files++;
-		check_licence_file(wheel, value);
+		/* A hostile wheel lists a million; upstream's have 16. */
+		if (++fields->licence_files <= LICENCE_FILES_MAX)
+			check_licence_file(wheel, value);
 	}
 }
 
@@ -146,6 +148,9 @@ int kc_wheel_check_metadata(struct kc_wheel_case *wheel, struct kc_error *err)
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(required); i++)
 		if (!*required[i].has)
 			kc_finding_add(wheel->findings, "METADATA", required[i].field, "no such field");
+	if (fields.licence_files > LICENCE_FILES_MAX)
+		kc_finding_add_number(wheel->findings, "METADATA", "at most 1000 of License-File",
+				      fields.licence_files);
 	if (fields.licence_files == 0)
 		kc_finding_add(wheel->findings, "METADATA", "License-File", "no such field");
 	return 0;

@@ -240,6 +240,20 @@ static void wrong_metadata_is_found(void)
 	check_changes(changes, KC_ARRAY_LENGTH(changes));
 }
 
+/* Nor does a list of licences without an end take time without one. */
+static void a_million_licences_are_found(void)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer metadata = KC_BUFFER_INIT(LONGEST);
+	int status = kc_buffer_append_string(&metadata, NAMED LICENSED);
+
+	for (size_t i = 0; status == 0 && i < 1000; i++)
+		status = kc_buffer_append_string(&metadata, "License-File: LICENSE\n");
+	KC_CHECK_INT(status, 0);
+	check_changes(&(struct change){ "metadata", "at most 1000 of License-File, found 1001",
+					INFO "METADATA", kc_buffer_string(&metadata) },
+		      1);
+}
+
 static void a_record_that_is_not_exact_is_found(void)
 {
 	static const struct change changes[] = {
@@ -406,7 +420,8 @@ static void every_check_has_a_name_of_its_own(void)
 
 KC_TEST_SUITE_WITH(wheel_check, KC_LABEL_FAST, make_sound_wheel, release_sound_wheel,
 		   KC_TEST(a_sound_wheel_has_no_finding), KC_TEST(wrong_names_and_tags_are_found),
-		   KC_TEST(wrong_metadata_is_found), KC_TEST(a_record_that_is_not_exact_is_found),
-		   KC_TEST(wrong_contents_are_found), KC_TEST(a_wrong_volume_is_found),
-		   KC_TEST(what_is_no_wheel_is_a_finding), KC_TEST(what_is_behind_a_wheel_is_found),
-		   KC_TEST(no_damage_goes_unnoticed), KC_TEST(every_check_has_a_name_of_its_own));
+		   KC_TEST(wrong_metadata_is_found), KC_TEST(a_million_licences_are_found),
+		   KC_TEST(a_record_that_is_not_exact_is_found), KC_TEST(wrong_contents_are_found),
+		   KC_TEST(a_wrong_volume_is_found), KC_TEST(what_is_no_wheel_is_a_finding),
+		   KC_TEST(what_is_behind_a_wheel_is_found), KC_TEST(no_damage_goes_unnoticed),
+		   KC_TEST(every_check_has_a_name_of_its_own));

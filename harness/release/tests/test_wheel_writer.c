@@ -5,6 +5,8 @@
 #include <archive_entry.h>
 #include <elf.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +229,52 @@ static void an_archive_that_was_not_tested_makes_no_wheel(void)
 	KC_CHECK_INT(kc_test_wheel(&test, &wheel, &err), -EBADMSG);
 }
 
+/* Somebody who changes the archive all the time, back and forth. */
+struct changer {
+	int fd;
+	off_t at;
+	char byte;
+	atomic_bool is_done;
+};
+
+static void *change(void *context)
+{
+	struct changer *changer = context;
+	char other = (char)(changer->byte ^ 1);
+
+	while (!atomic_load(&changer->is_done)) {
+		if (pwrite(changer->fd, &other, 1, changer->at) != 1 ||
+		    pwrite(changer->fd, &changer->byte, 1, changer->at) != 1)
+			break;
+	}
+	return NULL;
+}
+
+/* Whenever the change comes, what is packed is what was asked for, or nothing is. */
+static void a_volume_that_changes_meanwhile_is_never_packed(void)
+{
+	KC_CLEANUP(kc_test_order_release) struct kc_test_order test;
+	pthread_t thread;
+	struct changer changer;
+
+	KC_CHECK_INT(kc_test_order_make(&test), 0);
+	changer = (struct changer){ .fd = test.order.volume_fd,
+				    .at = (off_t)test.volume.length / 2,
+				    .byte = test.volume.data[test.volume.length / 2] };
+	KC_REQUIRE(pthread_create(&thread, NULL, change, &changer) == 0);
+	for (size_t i = 0; i < 200; i++) {
+		KC_CLEANUP_BUFFER struct kc_buffer wheel = KC_BUFFER_INIT(KC_TEST_WHEEL_BYTES);
+		struct kc_error err = { 0 };
+		int status = kc_test_wheel(&test, &wheel, &err);
+
+		KC_CHECK(status == 0 ? memmem(wheel.data, wheel.length, test.volume.data,
+					      test.volume.length) != NULL
+				     : status == -EBADMSG);
+	}
+	atomic_store(&changer.is_done, true);
+	KC_CHECK_INT(pthread_join(thread, NULL), 0);
+}
+
 static void an_order_that_makes_no_wheel_is_refused(void)
 {
 	static const struct kc_release_file odd[] = { { "../LICENSE", "x", 1 } },
@@ -288,4 +336,5 @@ KC_TEST_SUITE(wheel_writer, KC_LABEL_FAST, KC_TEST(a_wheel_has_the_members_of_up
 	      KC_TEST(the_same_order_gives_the_same_bytes),
 	      KC_TEST(a_volume_that_is_not_what_it_should_be_makes_no_wheel),
 	      KC_TEST(an_archive_that_was_not_tested_makes_no_wheel),
+	      KC_TEST(a_volume_that_changes_meanwhile_is_never_packed),
 	      KC_TEST(an_order_that_makes_no_wheel_is_refused), KC_TEST(a_full_disk_is_an_error));
