@@ -8,10 +8,10 @@
 #define TEXT_LIMIT (32u << 20)
 
 static const char *const words[] = {
-	[KC_FINDING_OK] = "ok: ", [KC_FINDING_UNKNOWN] = "NOT CHECKED: ", [KC_FINDING_FAILED] = "FAILED: "
+	[KC_VERIFIED_OK] = "ok: ", [KC_VERIFIED_UNKNOWN] = "NOT CHECKED: ", [KC_VERIFIED_FAILED] = "FAILED: "
 };
 
-static int append_finding(struct kc_buffer *text, const struct kc_finding *finding)
+static int append_finding(struct kc_buffer *text, const struct kc_verified *finding)
 {
 	char line[sizeof(finding->text) + 16];
 
@@ -21,31 +21,31 @@ static int append_finding(struct kc_buffer *text, const struct kc_finding *findi
 
 static int append_findings(struct kc_buffer *text, const struct kc_verification *verification, bool is_quiet)
 {
-	size_t counts[KC_FINDING_FAILED + 1] = { 0 };
+	size_t counts[KC_VERIFIED_FAILED + 1] = { 0 };
 	int status = 0;
 
 	for (size_t i = 0; status == 0 && i < verification->count; i++) {
-		const struct kc_finding *finding = &verification->items[i];
+		const struct kc_verified *finding = &verification->items[i];
 
 		counts[finding->verdict]++;
-		if (finding->verdict != KC_FINDING_OK || !is_quiet)
+		if (finding->verdict != KC_VERIFIED_OK || !is_quiet)
 			status = append_finding(text, finding);
 	}
 	if (status == 0)
 		status = kc_buffer_printf(text, "%zu checks: %zu ok, %zu failed, %zu not checked\n",
-					  verification->count, counts[KC_FINDING_OK],
-					  counts[KC_FINDING_FAILED], counts[KC_FINDING_UNKNOWN]);
+					  verification->count, counts[KC_VERIFIED_OK],
+					  counts[KC_VERIFIED_FAILED], counts[KC_VERIFIED_UNKNOWN]);
 	return status;
 }
 
 static enum kc_exit judge(const struct kc_verification *verification)
 {
 	switch (kc_verification_verdict(verification)) {
-	case KC_FINDING_OK:
+	case KC_VERIFIED_OK:
 		return KC_EXIT_PASSED;
-	case KC_FINDING_FAILED:
+	case KC_VERIFIED_FAILED:
 		return KC_EXIT_FAILED;
-	case KC_FINDING_UNKNOWN:
+	case KC_VERIFIED_UNKNOWN:
 		break;
 	}
 	return KC_EXIT_NOT_RUN;

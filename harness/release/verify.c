@@ -17,11 +17,11 @@ struct checker {
 };
 
 #define OK(checker, ...)                                                                                     \
-	kc_verification_add((checker)->verification, &(checker)->status, KC_FINDING_OK, __VA_ARGS__)
+	kc_verification_add((checker)->verification, &(checker)->status, KC_VERIFIED_OK, __VA_ARGS__)
 #define UNKNOWN(checker, ...)                                                                                \
-	kc_verification_add((checker)->verification, &(checker)->status, KC_FINDING_UNKNOWN, __VA_ARGS__)
+	kc_verification_add((checker)->verification, &(checker)->status, KC_VERIFIED_UNKNOWN, __VA_ARGS__)
 #define FAILED(checker, ...)                                                                                 \
-	kc_verification_add((checker)->verification, &(checker)->status, KC_FINDING_FAILED, __VA_ARGS__)
+	kc_verification_add((checker)->verification, &(checker)->status, KC_VERIFIED_FAILED, __VA_ARGS__)
 
 /* Unreadable files are findings already. */
 static bool is_read(const struct kc_release_file *file)
@@ -284,8 +284,8 @@ static bool are_all_provenances_read(const struct checker *checker)
 /* What no provenance covers could be anybody's, whatever SHA256SUMS says, which nobody signs. */
 static void check_covered(struct checker *checker)
 {
-	enum kc_finding_verdict verdict =
-		are_all_provenances_read(checker) ? KC_FINDING_FAILED : KC_FINDING_UNKNOWN;
+	enum kc_verified_verdict verdict =
+		are_all_provenances_read(checker) ? KC_VERIFIED_FAILED : KC_VERIFIED_UNKNOWN;
 	size_t open = 0;
 
 	for (size_t i = 0; i < checker->files.count; i++) {

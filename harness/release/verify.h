@@ -21,35 +21,35 @@
 #include "base/error.h"
 #include "release/key.h"
 
-enum kc_finding_verdict {
-	KC_FINDING_OK,
-	KC_FINDING_UNKNOWN, /* it could not be checked, which is no pass */
-	KC_FINDING_FAILED
+enum kc_verified_verdict {
+	KC_VERIFIED_OK,
+	KC_VERIFIED_UNKNOWN, /* it could not be checked, which is no pass */
+	KC_VERIFIED_FAILED
 };
 
-struct kc_finding {
-	enum kc_finding_verdict verdict;
+struct kc_verified {
+	enum kc_verified_verdict verdict;
 	char object[300]; /* mostly a file's name, as it is: not made safe */
 	char text[1024];  /* neither */
 };
 
 struct kc_verification {
-	struct kc_finding *items; /* all that was checked, in the order of the checks and of names */
+	struct kc_verified *items; /* all that was checked, in the order of the checks and of names */
 	size_t count;
 };
 
 #define KC_CLEANUP_VERIFICATION KC_CLEANUP(kc_verification_release)
 
 /*
- * `key` was loaded to verify; without one (NULL) signatures are KC_FINDING_UNKNOWN, unless `is_unsigned` and there are none. With a key,
+ * `key` was loaded to verify; without one (NULL) signatures are KC_VERIFIED_UNKNOWN, unless `is_unsigned` and there are none. With a key,
  * what is not signed fails. 0 whatever was found; an error if the directory could not be looked into at all, or -EINTR.
  */
 int kc_release_verify(const char *directory, const struct kc_key *key, bool is_unsigned,
 		      struct kc_verification *verification, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
-/* The worst of all; KC_FINDING_UNKNOWN if nothing was checked. */
-enum kc_finding_verdict kc_verification_verdict(const struct kc_verification *verification);
+/* The worst of all; KC_VERIFIED_UNKNOWN if nothing was checked. */
+enum kc_verified_verdict kc_verification_verdict(const struct kc_verification *verification);
 
 void kc_verification_release(struct kc_verification *verification);
 

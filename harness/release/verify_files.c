@@ -12,10 +12,10 @@
 #include "sys/fd.h"
 #include "sys/file.h"
 
-void kc_verification_add(struct kc_verification *verification, int *status, enum kc_finding_verdict verdict,
+void kc_verification_add(struct kc_verification *verification, int *status, enum kc_verified_verdict verdict,
 			 const char *object, const char *format, ...)
 {
-	struct kc_finding *grown, *finding;
+	struct kc_verified *grown, *finding;
 	va_list arguments;
 
 	if (*status < 0)
@@ -45,9 +45,9 @@ void kc_verification_release(struct kc_verification *verification)
 	*verification = (struct kc_verification){ 0 };
 }
 
-enum kc_finding_verdict kc_verification_verdict(const struct kc_verification *verification)
+enum kc_verified_verdict kc_verification_verdict(const struct kc_verification *verification)
 {
-	enum kc_finding_verdict worst = verification->count ? KC_FINDING_OK : KC_FINDING_UNKNOWN;
+	enum kc_verified_verdict worst = verification->count ? KC_VERIFIED_OK : KC_VERIFIED_UNKNOWN;
 
 	for (size_t i = 0; i < verification->count; i++)
 		if (verification->items[i].verdict > worst)
@@ -123,7 +123,7 @@ static int take_file(int directory, struct kc_release_file *file, size_t *conten
 		return 0;
 	file->sha256[0] = '\0';
 	status = 0;
-	kc_verification_add(verification, &status, KC_FINDING_UNKNOWN, file->name, "it cannot be read: %s",
+	kc_verification_add(verification, &status, KC_VERIFIED_UNKNOWN, file->name, "it cannot be read: %s",
 			    found.text);
 	return status < 0 ? kc_error_errno(err, status, "check a release") : 0;
 }
@@ -173,7 +173,7 @@ static int sift(int directory, struct kc_release_files *files, struct kc_verific
 		const char *rule = refuse_entry(directory, files->items[i].name);
 
 		if (rule) {
-			kc_verification_add(verification, &status, KC_FINDING_FAILED, files->items[i].name,
+			kc_verification_add(verification, &status, KC_VERIFIED_FAILED, files->items[i].name,
 					    "no release has such an entry: %s", rule);
 			continue;
 		}

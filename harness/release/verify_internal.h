@@ -28,7 +28,7 @@ struct kc_release_files {
 #define KC_VERIFY_FINDINGS_MAX 20000
 
 /* Adds a finding; -E2BIG past KC_VERIFY_FINDINGS_MAX. The first failure sticks in *status, which is what functions that find things hand on. */
-void kc_verification_add(struct kc_verification *verification, int *status, enum kc_finding_verdict verdict,
+void kc_verification_add(struct kc_verification *verification, int *status, enum kc_verified_verdict verdict,
 			 const char *object, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* Reads and hashes all that may be there; what may not becomes a finding. */

@@ -80,7 +80,7 @@ static int verify(const char *directory, const char *key_name, bool is_unsigned,
 		       : kc_release_verify(directory, key_name ? &key : NULL, is_unsigned, verification, err);
 }
 
-static bool has(const struct kc_verification *verification, enum kc_finding_verdict verdict,
+static bool has(const struct kc_verification *verification, enum kc_verified_verdict verdict,
 		const char *object, const char *text)
 {
 	for (size_t i = 0; i < verification->count; i++)
@@ -97,19 +97,19 @@ static void what_is_good_passes_and_only_with_its_key(void)
 		const char *signers[2];
 		const char *key;
 		bool is_unsigned;
-		enum kc_finding_verdict expected;
+		enum kc_verified_verdict expected;
 		const char *text; /* of the provenance */
 	} rows[] = {
-		{ { "pem" }, "pem.pub", false, KC_FINDING_OK, "signed by the key of" },
-		{ { "pem", "ssh" }, "ssh.pub", false, KC_FINDING_OK, "signed by the key of" },
-		{ { "pem", "ssh" }, "pem.pub", false, KC_FINDING_OK, "signed by the key of" },
-		{ { NULL }, NULL, true, KC_FINDING_OK, "its subjects are the files here" },
-		{ { NULL }, NULL, false, KC_FINDING_UNKNOWN, "it is not signed: --unsigned" },
-		{ { "pem" }, NULL, false, KC_FINDING_UNKNOWN, "it is signed: --key" },
-		{ { "pem" }, NULL, true, KC_FINDING_UNKNOWN, "it is signed: --key" },
-		{ { "other" }, "pem.pub", false, KC_FINDING_FAILED, "no signature of this payload" },
-		{ { "pem" }, "ssh.pub", false, KC_FINDING_FAILED, "no signature of this payload" },
-		{ { NULL }, "pem.pub", false, KC_FINDING_FAILED, "it is not signed" },
+		{ { "pem" }, "pem.pub", false, KC_VERIFIED_OK, "signed by the key of" },
+		{ { "pem", "ssh" }, "ssh.pub", false, KC_VERIFIED_OK, "signed by the key of" },
+		{ { "pem", "ssh" }, "pem.pub", false, KC_VERIFIED_OK, "signed by the key of" },
+		{ { NULL }, NULL, true, KC_VERIFIED_OK, "its subjects are the files here" },
+		{ { NULL }, NULL, false, KC_VERIFIED_UNKNOWN, "it is not signed: --unsigned" },
+		{ { "pem" }, NULL, false, KC_VERIFIED_UNKNOWN, "it is signed: --key" },
+		{ { "pem" }, NULL, true, KC_VERIFIED_UNKNOWN, "it is signed: --key" },
+		{ { "other" }, "pem.pub", false, KC_VERIFIED_FAILED, "no signature of this payload" },
+		{ { "pem" }, "ssh.pub", false, KC_VERIFIED_FAILED, "no signature of this payload" },
+		{ { NULL }, "pem.pub", false, KC_VERIFIED_FAILED, "it is not signed" },
 	};
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
@@ -220,8 +220,8 @@ static void check_mutations(const struct mutation *rows, size_t count, const cha
 		if (rows[i].is_summed_again)
 			KC_CHECK_INT(sum_again(directory, added_by(&rows[i])), 0);
 		KC_CHECK_OK(verify(release.path, key, !key, &verification, &err), err);
-		KC_CHECK_INT(kc_verification_verdict(&verification), KC_FINDING_FAILED);
-		KC_CHECK_MESSAGE(has(&verification, KC_FINDING_FAILED, rows[i].object, rows[i].text),
+		KC_CHECK_INT(kc_verification_verdict(&verification), KC_VERIFIED_FAILED);
+		KC_CHECK_MESSAGE(has(&verification, KC_VERIFIED_FAILED, rows[i].object, rows[i].text),
 				 "row %zu: %s: %s", i, rows[i].object, rows[i].text);
 	}
 }
@@ -340,11 +340,11 @@ static void a_statement_is_what_its_name_says(void)
 	KC_REQUIRE(renameat2(directory, RESULT, directory, PROVENANCE, RENAME_EXCHANGE) == 0);
 	KC_REQUIRE(sum_again(directory, NULL) == 0);
 	KC_REQUIRE_OK(verify(release.path, "pem.pub", false, &verification, &err), err);
-	KC_CHECK(has(&verification, KC_FINDING_FAILED, RESULT,
+	KC_CHECK(has(&verification, KC_VERIFIED_FAILED, RESULT,
 		     "expected `https://in-toto.io/attestation/test-result/v0.1`"));
-	KC_CHECK(has(&verification, KC_FINDING_FAILED, PROVENANCE,
+	KC_CHECK(has(&verification, KC_VERIFIED_FAILED, PROVENANCE,
 		     "expected `https://slsa.dev/provenance/v1`"));
-	KC_CHECK(has(&verification, KC_FINDING_FAILED, ARCHIVE, "counts for nothing"));
+	KC_CHECK(has(&verification, KC_VERIFIED_FAILED, ARCHIVE, "counts for nothing"));
 }
 
 static void what_cannot_be_checked_is_no_pass(void)
@@ -359,9 +359,9 @@ static void what_cannot_be_checked_is_no_pass(void)
 	KC_REQUIRE(before && setenv("PATH", keys.path, 1) == 0); /* no ssh-keygen there */
 	KC_CHECK_OK(verify(release.path, "ssh.pub", false, &verification, &err), err);
 	KC_CHECK_INT(setenv("PATH", before, 1), 0);
-	KC_CHECK_INT(kc_verification_verdict(&verification), KC_FINDING_UNKNOWN);
-	KC_CHECK(has(&verification, KC_FINDING_UNKNOWN, PROVENANCE, "cannot be checked: "));
-	KC_CHECK_INT(kc_verification_verdict(&none), KC_FINDING_UNKNOWN);
+	KC_CHECK_INT(kc_verification_verdict(&verification), KC_VERIFIED_UNKNOWN);
+	KC_CHECK(has(&verification, KC_VERIFIED_UNKNOWN, PROVENANCE, "cannot be checked: "));
+	KC_CHECK_INT(kc_verification_verdict(&none), KC_VERIFIED_UNKNOWN);
 	KC_CHECK_INT(kc_release_verify("/nowhere", NULL, true, &none, &err), -ENOENT);
 	KC_CHECK_CONTAINS(err.text, "release `/nowhere`: open");
 }
@@ -379,11 +379,11 @@ static void reads_no_endless_statement(void)
 	KC_CLEANUP_FD int file = openat(directory, PROVENANCE, O_WRONLY | O_CLOEXEC);
 	KC_REQUIRE(file >= 0 && ftruncate(file, INT64_C(1) << 40) == 0);
 	KC_CHECK_OK(verify(release.path, NULL, true, &verification, &err), err);
-	KC_CHECK_INT(kc_verification_verdict(&verification), KC_FINDING_UNKNOWN);
-	KC_CHECK(has(&verification, KC_FINDING_UNKNOWN, PROVENANCE, "it cannot be read: "));
-	KC_CHECK(has(&verification, KC_FINDING_UNKNOWN, ARCHIVE,
+	KC_CHECK_INT(kc_verification_verdict(&verification), KC_VERIFIED_UNKNOWN);
+	KC_CHECK(has(&verification, KC_VERIFIED_UNKNOWN, PROVENANCE, "it cannot be read: "));
+	KC_CHECK(has(&verification, KC_VERIFIED_UNKNOWN, ARCHIVE,
 		     "its provenance " PROVENANCE " cannot be read"));
-	KC_CHECK(has(&verification, KC_FINDING_UNKNOWN, "report-1.json", "no provenance statement"));
+	KC_CHECK(has(&verification, KC_VERIFIED_UNKNOWN, "report-1.json", "no provenance statement"));
 }
 
 /* The command itself: exit statuses, and what is printed. */
