@@ -65,8 +65,24 @@ static void count_verdicts(struct json *json, cJSON *counts)
 			note_failure(json, ENOMEM);
 }
 
+/* `text` without its last brace, and the seal. */
+static void seal(struct json *json, const char *text, struct kc_buffer *sealed)
+{
+	size_t length = strlen(text) - 1;
+	char hex[KC_SHA256_HEX_SIZE];
+	int status = kc_sha256_of(text, length, hex, NULL);
+
+	if (status == 0)
+		status = kc_buffer_append(sealed, text, length);
+	if (status == 0)
+		status = kc_buffer_printf(sealed, KC_JSON_SEAL_FORMAT, hex);
+	if (status < 0)
+		note_failure(json, -status);
+}
+
 static int write_document(struct json *json, bool complete, struct kc_error *err)
 {
+	KC_CLEANUP_BUFFER struct kc_buffer sealed = KC_BUFFER_INIT(SIZE_MAX / 2);
 	KC_CLEANUP_FREE char *text = NULL;
 	cJSON *counts;
 
@@ -78,12 +94,14 @@ static int write_document(struct json *json, bool complete, struct kc_error *err
 		text = cJSON_PrintUnformatted(json->document);
 	if (!text)
 		note_failure(json, ENOMEM);
+	else
+		seal(json, text, &sealed);
 	if (json->failure.code) {
 		if (err)
 			*err = json->failure;
 		return json->failure.code;
 	}
-	return kc_file_write_atomic(AT_FDCWD, json->options.path, text, strlen(text), 0644, err);
+	return kc_file_write_atomic(AT_FDCWD, json->options.path, sealed.data, sealed.length, 0644, err);
 }
 
 /* Every case is broken until it has reported. */
