@@ -1,0 +1,268 @@
+#include "release/gate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/ledger.h"
+
+/* A report may be from a machine whose clock is ahead. */
+#define CLOCK_SKEW_S 300
+
+struct judging {
+	const struct kc_gate_request *request;
+	struct kc_findings *findings;
+	struct kc_gate_outcome outcome;
+	const struct kc_gate_report *report; /* what is being looked at */
+	const struct kc_report_suite *suite;
+	size_t suite_number;
+};
+
+void kc_gate_outcome_release(struct kc_gate_outcome *outcome)
+{
+	free(outcome->passed);
+	free(outcome->warned);
+	*outcome = (struct kc_gate_outcome){ 0 };
+}
+
+static void find(struct judging *judging, const char *check, const char *object, const char *expected,
+		 const char *found)
+{
+	judging->findings->check = check;
+	kc_finding_add(judging->findings, object, expected, found);
+}
+
+static bool is_of_volume(const struct kc_gate_request *request, const struct kc_report_suite *suite)
+{
+	return strcmp(kc_report_fact(suite, "volume.sha256"), request->volume_sha256) == 0;
+}
+
+/* --- What a report says of itself --- */
+
+static void check_report(struct judging *judging, const struct kc_gate_report *report)
+{
+	const struct kc_gate_request *request = judging->request;
+	const struct kc_report_run *run = &report->report.plan.run;
+	int64_t age_s = request->now_s - run->started_ms / 1000;
+	char found[64];
+
+	if (!report->report.is_complete)
+		find(judging, "complete", report->name, "a run that came to its end",
+		     "one that was cut short");
+	if (strcmp(run->version, request->version) != 0)
+		find(judging, "program", report->name, request->version, run->version);
+	if (age_s > request->policy->report_age_s || age_s < -CLOCK_SKEW_S) {
+		(void)snprintf(found, sizeof(found), "%lld days", (long long)(age_s / 86400));
+		find(judging, "age", report->name, age_s < 0 ? "a run in the past" : "a newer run", found);
+	}
+	for (size_t i = 0; i < run->suite_count; i++)
+		if (!is_of_volume(request, &run->suites[i]))
+			find(judging, "archive", report->name, request->volume_sha256,
+			     *kc_report_fact(&run->suites[i], "volume.sha256")
+				     ? kc_report_fact(&run->suites[i], "volume.sha256")
+				     : "a run that ended before the archive was read");
+}
+
+static void check_suite(struct judging *judging)
+{
+	const struct kc_gate_request *request = judging->request;
+	const struct kc_report_suite *suite = judging->suite;
+	const char *fidelity = kc_report_fact(suite, "image.fidelity"), *time = kc_report_fact(suite, "time");
+	const char *kit = kc_report_fact(suite, "kit.sha256");
+	bool may_be_emulated =
+		!request->require_real && kc_gate_policy_may_be_emulated(request->policy, suite->name);
+
+	if (strcmp(fidelity, "real") != 0 && !(may_be_emulated && strcmp(fidelity, "emulated") == 0))
+		find(judging, "fidelity", suite->name, may_be_emulated ? "real or emulated" : "real",
+		     fidelity);
+	if (!kc_gate_policy_takes_time(request->policy, time))
+		find(judging, "time", suite->name, "what compat/gate.json takes", time);
+	if (strcmp(kit, request->kit) != 0)
+		find(judging, "cases", suite->name, request->kit, kit);
+}
+
+/* --- Cases --- */
+
+static bool is_in(const char *const *list, size_t count, const char *identity)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i], identity) == 0)
+			return true;
+	return false;
+}
+
+/* Once, however many reports say so. */
+static int note(const char ***list, size_t *count, const char *identity)
+{
+	const char **grown;
+
+	if (is_in(*list, *count, identity))
+		return 0;
+	grown = realloc(*list, (*count + 1) * sizeof(**list));
+	if (!grown)
+		return -ENOMEM;
+	*list = grown;
+	grown[(*count)++] = identity;
+	return 0;
+}
+
+static void identity_of(const struct kc_report_case *testcase, char ret_identity[512])
+{
+	(void)snprintf(ret_identity, 512, "%s.%s", testcase->classname, testcase->name);
+}
+
+/* Among the cases of the suite; NULL if it is not there. */
+static const struct kc_result *find_result(const struct judging *judging, const char *identity)
+{
+	const struct kc_report_run *run = &judging->report->report.plan.run;
+
+	for (size_t i = 0; i < run->case_count; i++) {
+		char name[512];
+
+		identity_of(&run->cases[i], name);
+		if (run->cases[i].suite == judging->suite_number && strcmp(name, identity) == 0)
+			return &judging->report->report.results[i];
+	}
+	return NULL;
+}
+
+static bool is_waived(struct judging *judging, const char *identity, const struct kc_result *result)
+{
+	const struct kc_waiver *waiver = kc_waivers_find(judging->request->waivers, identity);
+	char found[320];
+
+	if (waiver && judging->request->now_s < waiver->expires_s)
+		return true;
+	if (waiver)
+		(void)snprintf(found, sizeof(found), "skipped, and its waiver was good until %.20s",
+			       waiver->expires);
+	else
+		(void)snprintf(found, sizeof(found), "skipped without a waiver: %.256s",
+			       kc_result_message(result));
+	find(judging, "skipped", identity, "pass", found);
+	return false;
+}
+
+static int judge_required(struct judging *judging, const char *identity)
+{
+	const struct kc_result *result = find_result(judging, identity);
+	struct kc_gate_outcome *outcome = &judging->outcome;
+
+	if (!result) {
+		find(judging, "missing", identity, "a result in every report of the image", "none");
+		return 0;
+	}
+	if (result->verdict == KC_PASS && !kc_result_is_flaky(result))
+		return note(&outcome->passed, &outcome->passed_count, identity);
+	if (result->verdict == KC_PASS ||
+	    (result->verdict == KC_SKIP && is_waived(judging, identity, result)))
+		return note(&outcome->warned, &outcome->warned_count, identity);
+	return 0; /* what failed is told with whatever else did */
+}
+
+/* Required or not. */
+static void tell_failures(struct judging *judging)
+{
+	const struct kc_report_run *run = &judging->report->report.plan.run;
+
+	for (size_t i = 0; i < run->case_count; i++) {
+		const struct kc_result *result = &judging->report->report.results[i];
+		char identity[512];
+
+		if (run->cases[i].suite != judging->suite_number || result->verdict == KC_PASS ||
+		    result->verdict == KC_SKIP)
+			continue;
+		identity_of(&run->cases[i], identity);
+		find(judging, kc_verdict_name(result->verdict), identity, "pass", kc_result_message(result));
+	}
+}
+
+/* An image that could not be reached has one case, which says so, and which a waiver is for. Returns 1 if this is it. */
+static int judge_opening(struct judging *judging)
+{
+	const struct kc_result *result;
+	const struct kc_waiver *waiver;
+	char identity[512];
+
+	(void)snprintf(identity, sizeof(identity), "%s.run.opening", judging->suite->name);
+	result = find_result(judging, identity);
+	if (!result || result->verdict != KC_SKIP)
+		return 0;
+	if (!is_waived(judging, identity, result))
+		return 1;
+	waiver = kc_waivers_find(judging->request->waivers, identity);
+	return note(&judging->outcome.warned, &judging->outcome.warned_count, waiver->identity) < 0 ? -ENOMEM
+												    : 1;
+}
+
+static int judge_suite(struct judging *judging, const struct kc_gate_image *image)
+{
+	int status = judge_opening(judging);
+
+	if (status)
+		return status < 0 ? status : 0;
+	check_suite(judging);
+	tell_failures(judging);
+	for (size_t i = 0; status == 0 && i < image->count; i++)
+		status = judge_required(judging, image->identities[i]);
+	return status;
+}
+
+static int judge_image(struct judging *judging, const struct kc_gate_image *image)
+{
+	const struct kc_gate_request *request = judging->request;
+	bool is_there = false;
+	int status = 0;
+
+	for (size_t i = 0; i < request->report_count; i++) {
+		const struct kc_report_run *run = &request->reports[i].report.plan.run;
+
+		for (size_t j = 0; status == 0 && j < run->suite_count; j++) {
+			if (strcmp(run->suites[j].name, image->name) != 0 ||
+			    !is_of_volume(request, &run->suites[j]))
+				continue;
+			is_there = true;
+			judging->report = &request->reports[i];
+			judging->suite = &run->suites[j];
+			judging->suite_number = j;
+			status = judge_suite(judging, image);
+		}
+	}
+	if (!is_there)
+		find(judging, "image", image->name, "a report of this archive on it", "none");
+	return status;
+}
+
+/* One report may say that it passed, another that it was waived. */
+static void drop_warned(struct kc_gate_outcome *outcome)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < outcome->passed_count; i++)
+		if (!is_in(outcome->warned, outcome->warned_count, outcome->passed[i]))
+			outcome->passed[kept++] = outcome->passed[i];
+	outcome->passed_count = kept;
+}
+
+int kc_gate_judge(const struct kc_gate_request *request, struct kc_findings *findings,
+		  struct kc_gate_outcome *ret_outcome, struct kc_error *err)
+{
+	struct judging judging = { .request = request, .findings = findings };
+	int status = 0;
+
+	*ret_outcome = (struct kc_gate_outcome){ 0 };
+	for (size_t i = 0; i < request->report_count; i++)
+		check_report(&judging, &request->reports[i]);
+	for (size_t i = 0; status == 0 && i < request->image_count; i++)
+		status = judge_image(&judging, &request->images[i]);
+	if (status == 0 && request->image_count == 0)
+		find(&judging, "image", "", "images that policy requires", "none");
+	if (status < 0) {
+		kc_gate_outcome_release(&judging.outcome);
+		return kc_error_errno(err, status, "judge a release");
+	}
+	drop_warned(&judging.outcome);
+	*ret_outcome = judging.outcome;
+	return 0;
+}

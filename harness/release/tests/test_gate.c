@@ -1,0 +1,430 @@
+/* The gate opens for what policy asks for, and for nothing else: every way to miss it is a row. */
+#include "release/gate.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fixtures/temporary.h"
+#include "reports/result.h"
+#include "sys/file.h"
+#include "tests/kc_test.h"
+
+#define ARCHIVE "c2d78d8180bd7af8e8b163e2466aee8190755560e8099e84e0cdd04e679e2743"
+#define OTHER "e030a7f6111ed882efe752fe9310324d802ec4d94b6e79e9c588f3c1749d35c8"
+#define NOW_S 1796000000
+#define DAY_S 86400
+#define IMAGES 2
+#define CASES 6 /* of both images */
+
+static char sha256_name[] = "volume.sha256", fidelity_name[] = "image.fidelity", time_name[] = "time",
+	    kit_name[] = "kit.sha256";
+static char archive[] = ARCHIVE, other[] = OTHER, real[] = "real", emulated[] = "emulated",
+	    virtual[] = "virtual", slow[] = "real (virtual time is not to be had)", odd[] = "odd",
+	    kit[] = "kit 1", old_kit[] = "kit 0", nothing[] = "";
+
+static const char *const identities[][3] = {
+	{ "centos7.imports.zmq", "centos7.imports.ssl", "centos7.ttyd.keepalive" },
+	{ "debian12.imports.zmq", "debian12.imports.ssl", "debian12.ttyd.keepalive" }
+};
+static const struct kc_gate_image images[IMAGES] = { { "centos7", identities[0], 3 },
+						     { "debian12", identities[1], 3 } };
+
+/* A report that passes the gate, to be spoilt. */
+struct scene {
+	struct kc_property facts[IMAGES][4];
+	struct kc_report_suite suites[IMAGES];
+	struct kc_report_case cases[CASES];
+	struct kc_result results[CASES];
+	struct kc_gate_report report;
+	struct kc_waivers waivers;
+	struct kc_gate_request request;
+};
+
+static struct kc_gate_policy policy;
+
+static int set_up(void)
+{
+	static const char text[] = "{\"version\":1,\"report_age_days\":14,\"may_be_emulated\":[\"centos7\"],"
+				   "\"times\":[\"virtual\",\"both\",\"real\"]}";
+	struct kc_error err = { 0 };
+
+	return kc_gate_policy_load(text, strlen(text), "gate.json", &policy, &err);
+}
+
+static int tear_down(void)
+{
+	kc_gate_policy_release(&policy);
+	return 0;
+}
+
+static void build(struct scene *scene)
+{
+	static const char *const classes[] = { "centos7.imports",  "centos7.imports",  "centos7.ttyd",
+					       "debian12.imports", "debian12.imports", "debian12.ttyd" };
+	static const char *const names[] = { "zmq", "ssl", "keepalive" };
+
+	*scene = (struct scene){ 0 };
+	for (size_t i = 0; i < IMAGES; i++) {
+		scene->facts[i][0] = (struct kc_property){ sha256_name, archive };
+		scene->facts[i][1] = (struct kc_property){ fidelity_name, i ? real : emulated };
+		scene->facts[i][2] = (struct kc_property){ time_name, virtual };
+		scene->facts[i][3] = (struct kc_property){ kit_name, kit };
+		scene->suites[i] = (struct kc_report_suite){ .name = images[i].name,
+							     .facts = scene->facts[i],
+							     .fact_count = 4 };
+	}
+	for (size_t i = 0; i < CASES; i++) {
+		scene->cases[i] = (struct kc_report_case){ .suite = i / 3,
+							   .classname = classes[i],
+							   .name = names[i % 3] };
+		kc_result_init(&scene->results[i]);
+		scene->results[i].verdict = KC_PASS;
+	}
+	scene->report = (struct kc_gate_report){
+		.name = "report-1.json",
+		.report = { .plan = { .run = { .version = "1.0",
+					       .started_ms = (int64_t)(NOW_S - DAY_S) * 1000,
+					       .suites = scene->suites,
+					       .suite_count = IMAGES,
+					       .cases = scene->cases,
+					       .case_count = CASES } },
+			    .results = scene->results,
+			    .is_complete = true }
+	};
+	scene->request = (struct kc_gate_request){ .volume_sha256 = ARCHIVE,
+						   .reports = &scene->report,
+						   .report_count = 1,
+						   .images = images,
+						   .image_count = IMAGES,
+						   .policy = &policy,
+						   .waivers = &scene->waivers,
+						   .version = "1.0",
+						   .kit = "kit 1",
+						   .now_s = NOW_S };
+}
+
+/* What the first finding is about; "" where there is none. */
+static void judge(const struct scene *scene, char ret_found[600], size_t *ret_passed, size_t *ret_warned)
+{
+	KC_CLEANUP_FINDINGS struct kc_findings findings = { 0 };
+	KC_CLEANUP_GATE_OUTCOME struct kc_gate_outcome outcome = { 0 };
+	struct kc_error err = { 0 };
+
+	KC_REQUIRE_OK(kc_gate_judge(&scene->request, &findings, &outcome, &err), err);
+	*ret_passed = outcome.passed_count;
+	*ret_warned = outcome.warned_count;
+	ret_found[0] = '\0';
+	if (!kc_findings_are_none(&findings))
+		(void)snprintf(ret_found, 600, "%s: %s: %s", findings.items[0].check,
+			       findings.items[0].member, findings.items[0].found);
+}
+
+static void opens_for_what_policy_asks_for(void)
+{
+	struct scene scene;
+	char found[600];
+	size_t passed, warned;
+
+	build(&scene);
+	judge(&scene, found, &passed, &warned);
+	KC_CHECK_STRING(found, "");
+	KC_CHECK_INT(passed, CASES);
+	KC_CHECK_INT(warned, 0);
+}
+
+/* Each verdict but PASS, and none at all, of each case alone. */
+static void any_single_case_closes_it(void)
+{
+	static const enum kc_verdict verdicts[] = { KC_FAIL, KC_BROKEN, KC_SKIP };
+
+	for (size_t i = 0; i < CASES; i++)
+		for (size_t j = 0; j <= KC_ARRAY_LENGTH(verdicts); j++) {
+			struct scene scene;
+			char found[600];
+			size_t passed, warned;
+
+			build(&scene);
+			if (j < KC_ARRAY_LENGTH(verdicts))
+				scene.results[i].verdict = verdicts[j];
+			else
+				scene.cases[i].name = "another";
+			judge(&scene, found, &passed, &warned);
+			KC_CHECK_CONTAINS(found, identities[i / 3][i % 3]);
+			KC_CHECK_INT(passed, CASES - 1);
+		}
+}
+
+static void spoil_incomplete(struct scene *scene)
+{
+	scene->report.report.is_complete = false;
+}
+
+static void spoil_version(struct scene *scene)
+{
+	scene->report.report.plan.run.version = "0.9";
+}
+
+static void spoil_age(struct scene *scene)
+{
+	scene->report.report.plan.run.started_ms = (int64_t)(NOW_S - 15 * DAY_S) * 1000;
+}
+
+static void spoil_future(struct scene *scene)
+{
+	scene->report.report.plan.run.started_ms = (int64_t)(NOW_S + DAY_S) * 1000;
+}
+
+static void spoil_archive(struct scene *scene)
+{
+	scene->facts[1][0].value = other;
+}
+
+static void spoil_unopened(struct scene *scene)
+{
+	scene->facts[0][0].value = nothing;
+}
+
+static void spoil_fidelity(struct scene *scene)
+{
+	scene->facts[1][1].value = emulated;
+}
+
+static void spoil_real(struct scene *scene)
+{
+	scene->request.require_real = true;
+}
+
+static void spoil_odd_fidelity(struct scene *scene)
+{
+	scene->facts[0][1].value = odd;
+}
+
+static void spoil_time(struct scene *scene)
+{
+	scene->facts[0][2].value = odd;
+}
+
+static void spoil_kit(struct scene *scene)
+{
+	scene->facts[1][3].value = old_kit;
+}
+
+static void spoil_image(struct scene *scene)
+{
+	scene->suites[1].name = "debian11";
+}
+
+static void spoil_none(struct scene *scene)
+{
+	scene->request.report_count = 0;
+}
+
+static void spoil_policy(struct scene *scene)
+{
+	scene->request.image_count = 0;
+}
+
+static void
+spoil_extra(struct scene *scene) /* a case that policy does not know, in a suite that it asks for */
+{
+	static struct kc_report_case cases[CASES + 1];
+	static struct kc_result results[CASES + 1];
+
+	memcpy(cases, scene->cases, sizeof(scene->cases));
+	memcpy(results, scene->results, sizeof(scene->results));
+	cases[CASES] = (struct kc_report_case){ .suite = 1, .classname = "debian12.extra", .name = "x" };
+	results[CASES] = (struct kc_result){ .verdict = KC_FAIL };
+	scene->report.report.plan.run.cases = cases;
+	scene->report.report.plan.run.case_count = CASES + 1;
+	scene->report.report.results = results;
+}
+
+static void each_way_to_miss_it_is_named(void)
+{
+	static const struct {
+		void (*spoil)(struct scene *scene);
+		const char *found;
+	} rows[] = {
+		{ spoil_incomplete, "complete: report-1.json: one that was cut short" },
+		{ spoil_version, "program: report-1.json: 0.9" },
+		{ spoil_age, "age: report-1.json: 15 days" },
+		{ spoil_future, "age: report-1.json: -1 days" },
+		{ spoil_archive, "archive: report-1.json: " OTHER },
+		{ spoil_unopened, "archive: report-1.json: a run that ended before" },
+		{ spoil_fidelity, "fidelity: debian12: emulated" },
+		{ spoil_real, "fidelity: centos7: emulated" },
+		{ spoil_odd_fidelity, "fidelity: centos7: odd" },
+		{ spoil_time, "time: centos7: odd" },
+		{ spoil_kit, "cases: debian12: kit 0" },
+		{ spoil_image, "image: debian12: none" },
+		{ spoil_none, "image: centos7: none" },
+		{ spoil_policy, "image: : none" },
+		{ spoil_extra, "fail: debian12.extra.x" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct scene scene;
+		char found[600];
+		size_t passed, warned;
+
+		build(&scene);
+		rows[i].spoil(&scene);
+		judge(&scene, found, &passed, &warned);
+		KC_CHECK_MESSAGE(strncmp(found, rows[i].found, strlen(rows[i].found)) == 0,
+				 "%s instead of %s", found, rows[i].found);
+	}
+}
+
+static void what_policy_takes_is_taken(void)
+{
+	struct scene scene;
+	char found[600];
+	size_t passed, warned;
+
+	build(&scene);
+	scene.facts[0][1].value = real;
+	scene.facts[0][2].value = slow;
+	scene.request.require_real = true;
+	judge(&scene, found, &passed, &warned);
+	KC_CHECK_STRING(found, "");
+}
+
+/* A waiver is for what was skipped, while it is good, and for the image that could not be reached. */
+static void waivers_are_for_what_was_skipped(void)
+{
+	static const struct {
+		const char *name, *waived;
+		enum kc_verdict verdict;
+		int64_t expires_s;
+		const char *found;
+		size_t warned;
+	} rows[] = {
+		{ "skipped", "centos7.imports.zmq", KC_SKIP, NOW_S + 1, "", 1 },
+		{ "expired", "centos7.imports.zmq", KC_SKIP, NOW_S,
+		  "skipped: centos7.imports.zmq: skipped, and its", 0 },
+		{ "failed", "centos7.imports.zmq", KC_FAIL, NOW_S + 1, "fail: centos7.imports.zmq", 0 },
+		{ "broken", "centos7.imports.zmq", KC_BROKEN, NOW_S + 1, "broken: centos7.imports.zmq", 0 },
+		{ "another", "centos7.imports.ssl", KC_SKIP, NOW_S + 1,
+		  "skipped: centos7.imports.zmq: skipped without", 0 },
+		{ "of another image", "debian12.imports.zmq", KC_SKIP, NOW_S + 1,
+		  "skipped: centos7.imports.zmq", 0 },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct kc_waiver waiver = { rows[i].waived, "no network", "2026-12-01", rows[i].expires_s };
+		struct scene scene;
+		char found[600];
+		size_t passed, warned;
+
+		build(&scene);
+		scene.waivers = (struct kc_waivers){ .items = &waiver, .count = 1 };
+		scene.results[0].verdict = rows[i].verdict;
+		judge(&scene, found, &passed, &warned);
+		KC_CHECK_MESSAGE(*rows[i].found ? strncmp(found, rows[i].found, strlen(rows[i].found)) == 0
+						: !*found,
+				 "%s: %s", rows[i].name, found);
+		KC_CHECK_INT(warned, rows[i].warned);
+	}
+}
+
+static void an_image_out_of_reach_needs_a_waiver_of_its_own(void)
+{
+	struct kc_waiver waiver = { "debian12.run.opening", "no network", "2026-12-01", NOW_S + 1 };
+
+	for (size_t is_waived = 0; is_waived < 2; is_waived++) {
+		struct scene scene;
+		char found[600];
+		size_t passed, warned;
+
+		build(&scene);
+		scene.cases[3] =
+			(struct kc_report_case){ .suite = 1, .classname = "debian12.run", .name = "opening" };
+		scene.results[3].verdict = KC_SKIP;
+		scene.report.report.plan.run.case_count = 4;
+		scene.waivers = (struct kc_waivers){ .items = &waiver, .count = is_waived };
+		judge(&scene, found, &passed, &warned);
+		KC_CHECK_CONTAINS(found,
+				  is_waived ? "" : "skipped: debian12.run.opening: skipped without a waiver");
+		KC_CHECK_INT(warned, is_waived);
+		KC_CHECK_INT(passed, 3);
+	}
+}
+
+/* The same case in two reports is one; a flaky one is a warning. */
+static void cases_are_counted_once(void)
+{
+	struct kc_attempt attempt = { 0 };
+	struct kc_gate_report both[2];
+	struct scene scene, again;
+	char found[600];
+	size_t passed, warned;
+
+	build(&scene);
+	build(&again);
+	again.results[0].attempts = &attempt;
+	again.results[0].attempt_count = 1;
+	both[0] = scene.report;
+	both[1] = again.report;
+	scene.request.reports = both;
+	scene.request.report_count = 2;
+	judge(&scene, found, &passed, &warned);
+	KC_CHECK_STRING(found, "");
+	KC_CHECK_INT(passed, CASES - 1);
+	KC_CHECK_INT(warned, 1);
+	again.results[1].verdict = KC_FAIL;
+	judge(&scene, found, &passed, &warned);
+	KC_CHECK_CONTAINS(found, "fail: centos7.imports.ssl");
+}
+
+static void waiver_files_are_checked(void)
+{
+#define WAIVER(day) "{\"case\":\"a.b.c\",\"reason\":\"r\",\"expires\":\"" day "\"}"
+#define FILE_OF(list) "{\"version\":1,\"waivers\":[" list "]}"
+	static const struct {
+		const char *text, *message; /* NULL: it is good */
+	} rows[] = {
+		{ FILE_OF(WAIVER("2026-12-31")), NULL },
+		{ FILE_OF(""), NULL },
+		{ FILE_OF(WAIVER("2026-02-30")), "is no day" },
+		{ FILE_OF(WAIVER("2026-12-31T00:00")), "is no day" },
+		{ FILE_OF(WAIVER("tomorrow")), "is no day" },
+		{ FILE_OF(WAIVER("2026-12-31") "," WAIVER("2026-12-31")), "stands twice" },
+		{ FILE_OF("{\"case\":\"a\",\"reason\":\" \",\"expires\":\"2026-12-31\"}"),
+		  "reason is empty" },
+		{ FILE_OF("{\"case\":\"a\",\"expires\":\"2026-12-31\"}"), "reason" },
+		{ FILE_OF("{\"case\":\"a\",\"reason\":\"r\",\"expires\":\"2026-12-31\",\"x\":1}"), "\"x\"" },
+		{ "{\"version\":2,\"waivers\":[]}", "\"version\" is not 1" },
+		{ "{\"version\":1}", "waivers" },
+		{ "hello", "not valid JSON" },
+	};
+	KC_CLEANUP_TEMPORARY struct kc_temporary directory = { 0 };
+	char path[PATH_MAX + 16];
+	struct kc_error err = { 0 };
+
+	KC_REQUIRE_OK(kc_temporary_make(&directory, &err), err);
+	(void)snprintf(path, sizeof(path), "%s/waivers.json", directory.path);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP_WAIVERS struct kc_waivers waivers = { 0 };
+		int status;
+
+		kc_error_clear(&err);
+		KC_REQUIRE_OK(
+			kc_file_write_atomic(AT_FDCWD, path, rows[i].text, strlen(rows[i].text), 0600, &err),
+			err);
+		status = kc_waivers_load(path, &waivers, &err);
+		KC_CHECK_MESSAGE((status == 0) == !rows[i].message, "%s: %d %s", rows[i].text, status,
+				 err.text);
+		if (rows[i].message)
+			KC_CHECK_CONTAINS(err.text, rows[i].message);
+		else if (waivers.count)
+			KC_CHECK_INT(waivers.items[0].expires_s, 1798761600); /* date -ud '2027-01-01' +%s */
+	}
+}
+
+KC_TEST_SUITE_WITH(gate, KC_LABEL_FAST, set_up, tear_down, KC_TEST(opens_for_what_policy_asks_for),
+		   KC_TEST(any_single_case_closes_it), KC_TEST(each_way_to_miss_it_is_named),
+		   KC_TEST(what_policy_takes_is_taken), KC_TEST(waivers_are_for_what_was_skipped),
+		   KC_TEST(an_image_out_of_reach_needs_a_waiver_of_its_own), KC_TEST(cases_are_counted_once),
+		   KC_TEST(waiver_files_are_checked));
