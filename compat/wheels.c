@@ -109,7 +109,7 @@ static int check_platform(const struct kc_wheels *wheels, const cJSON *row, cons
 static int check_distribution(const struct kc_wheels *wheels, const cJSON *row, const char *where,
 			      struct kc_error *err)
 {
-	static const char *const keys[] = { "name", "package", "volume", "summary", NULL };
+	static const char *const keys[] = { "name", "package", "volume", "summary", "licence", NULL };
 	int status = check_row(row, keys, NULL, where, err);
 
 	return status < 0 ? status : check_unique(wheels->distributions, row, "name", NULL, where, err);
@@ -279,7 +279,8 @@ static void fill_distribution(const cJSON *row, struct kc_wheel_distribution *re
 	*ret_distribution = (struct kc_wheel_distribution){ .name = text_of(row, "name"),
 							    .package = text_of(row, "package"),
 							    .volume = text_of(row, "volume"),
-							    .summary = text_of(row, "summary") };
+							    .summary = text_of(row, "summary"),
+							    .licence = text_of(row, "licence") };
 }
 
 bool kc_wheels_select(const struct kc_wheels *wheels, const char *host, const char *container,

@@ -28,6 +28,7 @@ struct kc_wheel_distribution {
 	const char *package; /* "backend.ai-krunner-static-gnu" */
 	const char *volume;  /* what file names inside say: "static-gnu", but "musllinux_1_2" of alpine */
 	const char *summary;
+	const char *licence; /* of the package, as SPDX has it */
 };
 
 enum kc_wheel_tag_order { KC_WHEEL_SORTED, KC_WHEEL_AS_LISTED };

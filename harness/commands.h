@@ -20,6 +20,7 @@ kc_command_function kc_command_inspect;
 kc_command_function kc_command_diff;
 kc_command_function kc_command_list;
 kc_command_function kc_command_images;
+kc_command_function kc_command_release;
 kc_command_function kc_command_verify;
 kc_command_function kc_command_select;
 kc_command_function kc_command_verify_wheel;

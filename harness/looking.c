@@ -13,8 +13,8 @@
 
 #define JSON_LIMIT (256u << 20)
 
-static int open_volume(struct kc_store *store, const struct kc_options *options, const char *name,
-		       struct kc_volume *volume, struct kc_error *err)
+int kc_look_open(struct kc_store *store, const struct kc_options *options, const char *name,
+		 struct kc_volume *volume, struct kc_error *err)
 {
 	struct kc_waiting waiting = { .is_tty = kc_reporting_is_terminal(STDERR_FILENO),
 				      .quiet = options->quiet };
@@ -44,7 +44,7 @@ int kc_look(const struct kc_options *options, const char *volume, struct kc_cont
 	int status = kc_store_open(&store, err);
 
 	if (status == 0)
-		status = open_volume(&store, options, volume, &opened, err);
+		status = kc_look_open(&store, options, volume, &opened, err);
 	return status < 0 ? status : kc_contents_take(&opened, ret_contents, err);
 }
 

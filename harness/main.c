@@ -59,6 +59,11 @@ static int shell(const struct kc_options *options, enum kc_exit *ret_exit, struc
 	return with_janitor(kc_command_shell, options, ret_exit, err);
 }
 
+static int release(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	return with_janitor(kc_command_release, options, ret_exit, err);
+}
+
 static int inspect(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	return with_janitor(kc_command_inspect, options, ret_exit, err);
@@ -86,6 +91,7 @@ static kc_command_function *const functions[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_IMAGES] = images,
 	[KC_COMMAND_INSPECT] = inspect,
 	[KC_COMMAND_LIST] = kc_command_list,
+	[KC_COMMAND_RELEASE] = release,
 	[KC_COMMAND_REPORT] = kc_command_report,
 	[KC_COMMAND_RUN] = run,
 	[KC_COMMAND_SELECT] = kc_command_select,

@@ -35,6 +35,7 @@ enum kc_command {
 	KC_COMMAND_DIFF,
 	KC_COMMAND_LIST,
 	KC_COMMAND_IMAGES,
+	KC_COMMAND_RELEASE,
 	KC_COMMAND_VERIFY,
 	KC_COMMAND_SELECT,
 	KC_COMMAND_VERIFY_WHEEL,
@@ -89,7 +90,16 @@ struct kc_options {
 	bool trace; /* implies keep */
 	bool must_run;
 	bool is_long;
-	const char *key; /* of verify; NULL: none */
+	const char *key;	    /* of verify; NULL: none */
+	const char *reports;	    /* a directory */
+	const char *out;	    /* a directory that is to be made */
+	const char *volume_version; /* NULL: the one that the wheel tells */
+	const char *previous;	    /* a VOLUME, or "none"; NULL: the newest of the package index */
+	const char *waivers;	    /* NULL: none */
+	const char *texts;	    /* a directory; NULL: those of the wheel that the volume is in */
+	const char *git;	    /* a repository; NULL: nobody asks */
+	const char **signing_keys;
+	size_t signing_key_count;
 	bool is_unsigned;
 	int color; /* enum kc_when */
 	bool quiet;

@@ -11,6 +11,7 @@
 #define INSPECT (1u << KC_COMMAND_INSPECT)
 #define DIFF (1u << KC_COMMAND_DIFF)
 #define IMAGES (1u << KC_COMMAND_IMAGES)
+#define RELEASE (1u << KC_COMMAND_RELEASE)
 #define VERIFY (1u << KC_COMMAND_VERIFY)
 #define SELECT (1u << KC_COMMAND_SELECT)
 #define VERIFY_WHEEL (1u << KC_COMMAND_VERIFY_WHEEL)
@@ -77,6 +78,19 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 					"and what killed runs left. Not while runs are under way. "
 					"KRUNNER_COMPAT_MIRRORS=\"HOST=URL ...\" names mirrors of "
 					"registries." },
+	[KC_COMMAND_RELEASE] = { .name = "release",
+				 .operand = "VOLUME",
+				 .help = "make what is published of a volume, if the reports say that it "
+					 "passed",
+				 .details = "VOLUME is an archive, a wheel or pypi:NAME==VERSION. Every "
+					    "reason to refuse is told at "
+					    "once, and the exit status is 1 then. The directory of --out is "
+					    "made whole or not at "
+					    "all: the wheel, the archive, a bill of materials, release "
+					    "notes, the reports, statements "
+					    "and checksums. Nothing of the volume is run. SOURCE_DATE_EPOCH "
+					    "is the time in all of "
+					    "them." },
 	[KC_COMMAND_VERIFY] = { .name = "verify",
 				.operand = "DIR",
 				.help = "check a release directory: checksums, signatures, and what was "
@@ -124,7 +138,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "arch",
 	  .argument = "ARCH",
 	  .type = KC_OPTION_CHOICE,
-	  .commands = RUN | SHELL | INSPECT | DIFF | IMAGES,
+	  .commands = RUN | SHELL | INSPECT | DIFF | IMAGES | RELEASE,
 	  FIELD(arch),
 	  .choices = kc_arch_choices,
 	  .help = "which of image and volume to take: native (this machine's), x86_64 or aarch64; qemu "
@@ -132,12 +146,12 @@ const struct kc_option_row kc_option_rows[] = {
 		  "what this machine does not run" },
 	{ .name = "offline",
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | SHELL | INSPECT | DIFF,
+	  .commands = RUN | SHELL | INSPECT | DIFF | RELEASE,
 	  FIELD(offline),
 	  .help = "use no network: take image and volume from what earlier runs fetched" },
 	{ .name = "require-real",
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | SHELL | IMAGES,
+	  .commands = RUN | SHELL | IMAGES | RELEASE,
 	  FIELD(require_real),
 	  .help = "refuse an emulated image where a real one cannot be had" },
 	{ .name = "force",
@@ -228,10 +242,72 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "version",
 	  .argument = "VERSION",
 	  .type = KC_OPTION_STRING,
-	  .commands = SELECT,
+	  .commands = SELECT | RELEASE,
 	  FIELD(package_version),
 	  .is_line_only = true,
-	  .help = "the package's version; without it the file name says X.X.X" },
+	  .help = "the package's version; without it `select` says X.X.X in the file name" },
+	{ .name = "volume-version",
+	  .argument = "N",
+	  .type = KC_OPTION_STRING,
+	  .commands = RELEASE,
+	  FIELD(volume_version),
+	  .is_line_only = true,
+	  .help = "the volume's version, a whole number; without it what the wheel says that the volume is "
+		  "in" },
+	{ .name = "reports",
+	  .argument = "DIR",
+	  .type = KC_OPTION_STRING,
+	  .commands = RELEASE,
+	  FIELD(reports),
+	  .is_line_only = true,
+	  .help = "where the reports are that `run --json` wrote: all *.json of DIR" },
+	{ .name = "out",
+	  .argument = "DIR",
+	  .type = KC_OPTION_STRING,
+	  .commands = RELEASE,
+	  FIELD(out),
+	  .is_line_only = true,
+	  .help = "the directory to make, which must not be there" },
+	{ .name = "previous",
+	  .argument = "VOLUME",
+	  .type = KC_OPTION_STRING,
+	  .commands = RELEASE,
+	  FIELD(previous),
+	  .is_line_only = true,
+	  .help = "the release before, than which versions have to be newer, or `none`; without it the "
+		  "newest of the "
+		  "package index" },
+	{ .name = "waivers",
+	  .argument = "FILE",
+	  .type = KC_OPTION_STRING,
+	  .commands = RELEASE,
+	  FIELD(waivers),
+	  .is_line_only = true,
+	  .help = "skipped cases that the release may do without, each with a reason and a day on which that "
+		  "ends" },
+	{ .name = "texts",
+	  .argument = "DIR",
+	  .type = KC_OPTION_STRING,
+	  .commands = RELEASE,
+	  FIELD(texts),
+	  .is_line_only = true,
+	  .help = "LICENSE, README.md and the licences of what is bundled; without it those of the wheel "
+		  "that the volume "
+		  "is in" },
+	{ .name = "git",
+	  .argument = "DIR",
+	  .type = KC_OPTION_STRING,
+	  .commands = RELEASE,
+	  FIELD(git),
+	  .is_line_only = true,
+	  .help = "the repository, which has to be clean and at a signed tag of the version" },
+	{ .name = "sign-with",
+	  .argument = "KEY",
+	  .type = KC_OPTION_STRINGS,
+	  .commands = RELEASE,
+	  FIELD(signing_keys),
+	  .is_line_only = true,
+	  .help = "sign the statements with this private key, ed25519 in PEM or ssh-keygen's; repeatable" },
 	{ .name = "list",
 	  .type = KC_OPTION_FLAG,
 	  .commands = RUN,
@@ -358,7 +434,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | REPORT | IMAGES | VERIFY | INSPECT | DIFF,
+	  .commands = RUN | REPORT | IMAGES | VERIFY | INSPECT | DIFF | RELEASE,
 	  FIELD(quiet),
 	  .help = "print failures and the summary only" },
 	{ .name = "verbose",

@@ -152,7 +152,7 @@ static void members_are_made_from_templates(void)
 #define START "{\"version\":1,\"python_tag\":\"py3\",\"abi_tag\":\"none\","
 #define PLATFORMS "\"platforms\":[{\"architecture\":\"x\",\"tags\":[\"t\"]}],"
 #define DISTRIBUTIONS                                                                                        \
-	"\"distributions\":[{\"name\":\"d\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\"}],"
+	"\"distributions\":[{\"name\":\"d\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\",\"licence\":\"MIT\"}],"
 #define PART(name, text) "\"" name "\":[{\"name\":\"n\",\"text\":\"" text "\"}],"
 #define PARTS(text)                                                                                          \
 	"\"entry_point_group\":\"g\",\"directory\":\"d/\",\"archive\":\"a\",\"ttyd\":\"t\"," PART(           \
@@ -172,11 +172,11 @@ static void a_wrong_table_is_refused(void)
 		  "w: selection: \"a/x\" stands twice" },
 		{ START PLATFORMS DISTRIBUTIONS "\"selection\":[]}", "w: selection: there is none" },
 		{ START PLATFORMS
-		  "\"distributions\":[{\"name\":\"d\",\"package\":\"\",\"volume\":\"v\",\"summary\":\"s\"}],"
+		  "\"distributions\":[{\"name\":\"d\",\"package\":\"\",\"volume\":\"v\",\"summary\":\"s\",\"licence\":\"MIT\"}],"
 		  "\"selection\":[" ROW "]}",
 		  "\"package\" is empty" },
 		{ START PLATFORMS
-		  "\"distributions\":[{\"name\":\"e\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\"}],"
+		  "\"distributions\":[{\"name\":\"e\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\",\"licence\":\"MIT\"}],"
 		  "\"selection\":[" ROW "]}",
 		  "no distribution \"d\"" },
 		{ START "\"platforms\":[{\"architecture\":\"y\",\"tags\":[\"t\"]}]," DISTRIBUTIONS
