@@ -325,8 +325,8 @@ static int judge(struct release *release, struct kc_gate_request *request, struc
 	if (status < 0)
 		return status;
 	kc_agreement_check(&agreement, &release->findings);
-	return release->options->git
-		       ? kc_git_tag_check(release->options->git, release->options->package_version,
+	return release->options->repository
+		       ? kc_git_tag_check(release->options->repository, release->options->package_version,
 					  &release->findings, err)
 		       : 0;
 }

@@ -97,7 +97,7 @@ struct kc_options {
 	const char *previous;	    /* a VOLUME, or "none"; NULL: the newest of the package index */
 	const char *waivers;	    /* NULL: none */
 	const char *texts;	    /* a directory; NULL: those of the wheel that the volume is in */
-	const char *git;	    /* a repository; NULL: nobody asks */
+	const char *repository;	    /* that git knows; NULL: nobody asks */
 	const char **signing_keys;
 	size_t signing_key_count;
 	bool is_unsigned;

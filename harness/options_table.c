@@ -260,7 +260,7 @@ const struct kc_option_row kc_option_rows[] = {
 	  .commands = RELEASE,
 	  FIELD(reports),
 	  .is_line_only = true,
-	  .help = "where the reports are that `run --json` wrote: all *.json of DIR" },
+	  .help = "where the reports are: all *.json of DIR, which `run` wrote as JSON" },
 	{ .name = "out",
 	  .argument = "DIR",
 	  .type = KC_OPTION_STRING,
@@ -294,11 +294,11 @@ const struct kc_option_row kc_option_rows[] = {
 	  .help = "LICENSE, README.md and the licences of what is bundled; without it those of the wheel "
 		  "that the volume "
 		  "is in" },
-	{ .name = "git",
+	{ .name = "repository",
 	  .argument = "DIR",
 	  .type = KC_OPTION_STRING,
 	  .commands = RELEASE,
-	  FIELD(git),
+	  FIELD(repository),
 	  .is_line_only = true,
 	  .help = "the repository, which has to be clean and at a signed tag of the version" },
 	{ .name = "sign-with",

@@ -152,7 +152,8 @@ static void members_are_made_from_templates(void)
 #define START "{\"version\":1,\"python_tag\":\"py3\",\"abi_tag\":\"none\","
 #define PLATFORMS "\"platforms\":[{\"architecture\":\"x\",\"tags\":[\"t\"]}],"
 #define DISTRIBUTIONS                                                                                        \
-	"\"distributions\":[{\"name\":\"d\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\",\"licence\":\"MIT\"}],"
+	"\"distributions\":[{\"name\":\"d\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\","           \
+	"\"licence\":\"MIT\"}],"
 #define PART(name, text) "\"" name "\":[{\"name\":\"n\",\"text\":\"" text "\"}],"
 #define PARTS(text)                                                                                          \
 	"\"entry_point_group\":\"g\",\"directory\":\"d/\",\"archive\":\"a\",\"ttyd\":\"t\"," PART(           \
@@ -171,13 +172,13 @@ static void a_wrong_table_is_refused(void)
 		{ START PLATFORMS DISTRIBUTIONS "\"selection\":[" ROW "," ROW "]}",
 		  "w: selection: \"a/x\" stands twice" },
 		{ START PLATFORMS DISTRIBUTIONS "\"selection\":[]}", "w: selection: there is none" },
-		{ START PLATFORMS
-		  "\"distributions\":[{\"name\":\"d\",\"package\":\"\",\"volume\":\"v\",\"summary\":\"s\",\"licence\":\"MIT\"}],"
-		  "\"selection\":[" ROW "]}",
+		{ START PLATFORMS "\"distributions\":[{\"name\":\"d\",\"package\":\"\",\"volume\":\"v\","
+				  "\"summary\":\"s\",\"licence\":\"MIT\"}],"
+				  "\"selection\":[" ROW "]}",
 		  "\"package\" is empty" },
-		{ START PLATFORMS
-		  "\"distributions\":[{\"name\":\"e\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\",\"licence\":\"MIT\"}],"
-		  "\"selection\":[" ROW "]}",
+		{ START PLATFORMS "\"distributions\":[{\"name\":\"e\",\"package\":\"p\",\"volume\":\"v\","
+				  "\"summary\":\"s\",\"licence\":\"MIT\"}],"
+				  "\"selection\":[" ROW "]}",
 		  "no distribution \"d\"" },
 		{ START "\"platforms\":[{\"architecture\":\"y\",\"tags\":[\"t\"]}]," DISTRIBUTIONS
 			"\"selection\":[" ROW "]}",

@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "compat/policy.h"
@@ -76,7 +75,7 @@ static void check_growth(const struct kc_agreement *agreement, struct kc_finding
 		find(findings, "version", "--version", expected, agreement->version);
 	(void)snprintf(expected, sizeof(expected), "greater than %s", previous->volume_version);
 	if (is_whole_number(previous->volume_version) && is_whole_number(agreement->volume_version) &&
-	    atol(agreement->volume_version) <= atol(previous->volume_version))
+	    kc_policy_compare_versions(agreement->volume_version, previous->volume_version) <= 0)
 		find(findings, "volume-version", "--volume-version", expected, agreement->volume_version);
 }
 

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -153,6 +154,19 @@ static void refuses_a_wrong_line_with_one_that_helps(void)
 	}
 }
 
+/* Not as the beginning of a longer name. */
+static bool names(const char *text, const char *spelling)
+{
+	size_t length = strlen(spelling);
+
+	while ((text = strstr(text, spelling))) {
+		text += length;
+		if (!isalpha((unsigned char)*text) && *text != '-')
+			return true;
+	}
+	return false;
+}
+
 static void help_names_every_option_command_and_exit_status(void)
 {
 	for (int command = 0; command < KC_COMMAND_COUNT; command++) {
@@ -166,7 +180,7 @@ static void help_names_every_option_command_and_exit_status(void)
 
 			(void)snprintf(spelling, sizeof(spelling), row->name ? " --%s" : "  -%s",
 				       row->name ? row->name : (char[]){ row->letter, '\0' });
-			KC_CHECK_MESSAGE(!strstr(kc_buffer_string(&text), spelling) == !applies,
+			KC_CHECK_MESSAGE(names(kc_buffer_string(&text), spelling) == applies,
 					 "help of %s: %s", kc_command_rows[command].name, spelling);
 		}
 	}
