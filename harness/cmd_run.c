@@ -21,6 +21,7 @@
 #include "run/scheduler.h"
 #include "run/scratch.h"
 #include "run/trace.h"
+#include "shard.h"
 #include "state.h"
 #include "sys/time.h"
 #include "waiting.h"
@@ -39,6 +40,7 @@ struct run {
 	struct kc_report_suite *opening_suites;
 	struct kc_report_run opening_run;
 	struct kc_recording last; /* of --last-failed */
+	struct kc_shard shard;
 	char kit[KC_SHA256_HEX_SIZE];
 	char hostname[HOST_NAME_MAX + 1];
 	int64_t started_ms;
@@ -84,6 +86,7 @@ static int open_inputs(struct run *run, struct kc_error *err)
 						   .is_traced = run->options->trace,
 						   .architecture = architecture(run->options),
 						   .kit = run->kit,
+						   .shard = run->shard.text,
 						   .progress = kc_waiting_download,
 						   .listener = kc_waiting_work,
 						   .context = &waiting };
@@ -160,6 +163,8 @@ static int make_plan(struct run *run, struct kc_error *err)
 	if (status < 0)
 		return status;
 	status = kc_plan_select(&run->plan, &selection, err);
+	if (status == 0 && run->shard.count)
+		status = kc_plan_take_shard(&run->plan, run->shard.number, run->shard.count, err);
 	if (status == 0 && run->options->seed)
 		kc_plan_shuffle(&run->plan, run->options->seed);
 	return status;
@@ -304,11 +309,13 @@ static int run_plan(struct run *run, struct kc_error *err)
 	return kc_scheduler_run(&scheduler, &run->plan, &run->told, &run->tally, err);
 }
 
-static int judge(const struct kc_tally *tally, enum kc_exit *ret_exit, struct kc_error *err)
+static int judge(const struct run *run, enum kc_exit *ret_exit, struct kc_error *err)
 {
+	const struct kc_tally *tally = &run->tally;
+
 	if (tally->counts[KC_FAIL] || tally->counts[KC_BROKEN])
 		*ret_exit = KC_EXIT_FAILED;
-	else if (tally->counts[KC_PASS])
+	else if (tally->counts[KC_PASS] || run->plan.count == 0) /* see shard.h */
 		*ret_exit = KC_EXIT_PASSED;
 	else
 		/* A run that checked nothing must not look green. */
@@ -338,7 +345,7 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
 		return status;
 	*ret_told = true;
 	status = run_plan(run, err);
-	return status < 0 ? status : judge(&run->tally, ret_exit, err);
+	return status < 0 ? status : judge(run, ret_exit, err);
 }
 
 /* From the first moment there are files that say that this run has not got as far as its cases: without them,
@@ -473,6 +480,8 @@ static int read_command_line(struct run *run, struct kc_error *err)
 {
 	int status = check_options(run->options, err);
 
+	if (status == 0 && run->options->shard)
+		status = kc_shard_read(run->options->shard, getenv, &run->shard, err);
 	if (status == 0)
 		status = read_operands(run, err);
 	if (status == 0 && run->options->last_failed)
@@ -513,6 +522,17 @@ static void note_left_out(size_t count, const char *which)
 	kc_output_note("left out", text);
 }
 
+static void note_shard(const struct run *run)
+{
+	char text[96];
+
+	note_left_out(run->plan.left_out_shards, "cases of other shards");
+	if (!run->plan.left_out_shards || run->plan.count)
+		return;
+	(void)snprintf(text, sizeof(text), "%s has no case: nothing was checked here", run->shard.text);
+	kc_output_note("shard", text);
+}
+
 static void note_all_left_out(const struct run *run)
 {
 	if (run->options->list)
@@ -521,6 +541,7 @@ static void note_all_left_out(const struct run *run)
 		      "cases that need virtual time: without --time real they run");
 	note_left_out(run->plan.left_out_long, "long cases: --long runs them");
 	note_left_out(run->plan.left_out_excluded, "cases that --exclude names");
+	note_shard(run);
 	if (run->plan.excludes_nothing)
 		kc_output_note("--exclude leaves out no case", run->plan.excludes_nothing);
 }

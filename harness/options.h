@@ -82,6 +82,7 @@ struct kc_options {
 	bool fail_fast;
 	unsigned int retries; /* 0: none */
 	unsigned int seed;    /* 0: the order is not shuffled */
+	const char *shard;    /* what shard.h reads; NULL: no parts */
 	int64_t timeout_ms;   /* 0: each case's own */
 	int time;	      /* enum kc_time of run/context.h */
 	unsigned int repeat;  /* 0: once */

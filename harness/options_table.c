@@ -378,6 +378,14 @@ const struct kc_option_row kc_option_rows[] = {
 	  FIELD(seed),
 	  .maximum = UINT_MAX,
 	  .help = "start the cases in an order that depends on N alone" },
+	{ .name = "shard",
+	  .argument = "K/N",
+	  .type = KC_OPTION_STRING,
+	  .commands = RUN,
+	  FIELD(shard),
+	  .help = "run part K of the cases, where N machines take one part each; every case is in one of "
+		  "them, by its identity. auto reads K and N from what GitLab, Buildkite, CircleCI or Slurm "
+		  "set, auto/N reads K from what Kubernetes sets. `merge` puts the reports together" },
 	{ .name = "jobs",
 	  .letter = 'j',
 	  .argument = "N",

@@ -155,7 +155,7 @@ _Static_assert(KC_ARRAY_LENGTH(openers) + 3 <= KC_REPORTING_MOST,
 static bool is_to_be_remembered(const struct kc_options *options)
 {
 	return options->command == KC_COMMAND_RUN && !options->pattern_count && !options->excluded_count &&
-	       !options->last_failed;
+	       !options->last_failed && !options->shard;
 }
 
 /* A run that cannot be remembered is run all the same. */

@@ -351,19 +351,41 @@ static void set_counters(struct junit *junit, xmlNode *element, const struct cou
 	set_seconds(junit, element, counters->duration_ms);
 }
 
-/* An error that belongs to no case: a report without it would be green. */
-static void add_synthetic(struct junit *junit, xmlNode *element, const struct kc_report_suite *suite,
-			  struct counters *counters, const char *name, const char *message)
+/* The part of a run that has no case is no error: others have them. All else that selects nothing is one. */
+static void add_selection(struct junit *junit, xmlNode *element, const struct kc_report_suite *suite,
+			  bool complete, struct counters *counters)
 {
 	const struct kc_report_case testcase = { .classname = suite->name,
-						 .name = name,
+						 .name = "selection",
+						 .what = "every selected case reports a result",
+						 .file = __FILE__,
+						 .line = __LINE__ };
+	const char *shard = kc_report_fact(suite, "shard");
+	struct kc_result result;
+
+	kc_result_init(&result);
+	if (complete && *shard)
+		kc_result_skip(&result, "shard %s has no case: nothing was checked here", shard);
+	else
+		kc_result_broken(&result, "no case was selected");
+	fill_testcase(junit, add_element(junit, element, "testcase"), &testcase, &result);
+	count(counters, result.verdict, 0);
+	kc_result_release(&result);
+}
+
+/* An error that belongs to no case: a report without it would be green. */
+static void add_cut_short(struct junit *junit, xmlNode *element, const struct kc_report_suite *suite,
+			  struct counters *counters)
+{
+	const struct kc_report_case testcase = { .classname = suite->name,
+						 .name = "completeness",
 						 .what = "every selected case reports a result",
 						 .file = __FILE__,
 						 .line = __LINE__ };
 	struct kc_result result;
 
 	kc_result_init(&result);
-	kc_result_broken(&result, "%s", message);
+	kc_result_broken(&result, "the run was cut short");
 	fill_testcase(junit, add_element(junit, element, "testcase"), &testcase, &result);
 	kc_result_release(&result);
 	count(counters, KC_BROKEN, 0);
@@ -402,9 +424,9 @@ static void build_suite(struct junit *junit, size_t number, bool complete, struc
 			(void)xmlAddChild(element, slot->element); /* cannot fail for an element */
 	}
 	if (run->case_count == 0)
-		add_synthetic(junit, element, suite, &counters, "selection", "no case was selected");
+		add_selection(junit, element, suite, complete, &counters);
 	else if (!complete && counters.errors == 0)
-		add_synthetic(junit, element, suite, &counters, "completeness", "the run was cut short");
+		add_cut_short(junit, element, suite, &counters);
 	set_counters(junit, element, &counters);
 	add_counters(total, &counters);
 }

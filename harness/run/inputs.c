@@ -305,6 +305,7 @@ static int gather_facts(const struct kc_inputs *inputs, struct kc_inputs_image *
 		{ "store.repairs", inputs->store.repairs },
 		{ "krunner-compat", KC_VERSION },
 		{ "kit.sha256", inputs->kit },
+		{ "shard", inputs->shard },
 	};
 
 	if (uname(&kernel) < 0)
@@ -561,13 +562,19 @@ static int note_facts(struct kc_inputs *inputs, const struct kc_inputs_request *
 	return status;
 }
 
+static void note_origin(struct kc_inputs *inputs, const struct kc_inputs_request *request)
+{
+	inputs->kit = request->kit ? request->kit : "";
+	inputs->shard = request->shard ? request->shard : "";
+}
+
 int kc_inputs_open(struct kc_inputs *inputs, const struct kc_inputs_request *request, struct kc_error *err)
 {
 	int status;
 
 	*inputs = (struct kc_inputs){ .store = { .fd = -1 } };
 	status = kc_store_open(&inputs->store, err);
-	inputs->kit = request->kit ? request->kit : "";
+	note_origin(inputs, request);
 	inputs->store.listener = request->listener;
 	inputs->store.listener_context = request->context;
 	if (status == 0)

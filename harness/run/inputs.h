@@ -36,6 +36,7 @@ struct kc_inputs_request {
 	bool force;		  /* a volume and an image that cannot work together are run all the same */
 	bool is_offline;	  /* nothing is downloaded */
 	const char *kit;	  /* digest of what is checked, a fact of the run */
+	const char *shard;	  /* "2/5", a fact of the run; NULL or "": it is whole */
 	bool require_real;	  /* an emulated image will not do */
 	enum kc_time time;
 	bool is_traced; /* strace traces every program: virtual time is not to be had */
@@ -68,7 +69,7 @@ struct kc_inputs {
 	enum kc_time time;	     /* that programs are watched in */
 	struct kc_error
 		untimed; /* why it is not virtual, though that was asked for; code 0: nothing is wrong */
-	const char *kit; /* of the request, borrowed */
+	const char *kit, *shard; /* of the request, borrowed */
 	struct kc_volume volume;
 	struct kc_inputs_image *images;
 	size_t image_count;

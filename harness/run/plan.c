@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/digest.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -424,6 +425,44 @@ int kc_plan_select(struct kc_plan *plan, const struct kc_plan_selection *selecti
 		drop_unwanted(plan, wanted);
 		sort(plan);
 	}
+	return 0;
+}
+
+/* 60 bits of the digest are as good as all of them, and a number. */
+static int find_shard(const struct kc_report_case *testcase, unsigned int count, unsigned int *ret_number,
+		      struct kc_error *err)
+{
+	char identity[IDENTITY_SIZE], hex[KC_SHA256_HEX_SIZE];
+	int status;
+
+	identify(testcase, identity);
+	status = kc_sha256_of(identity, strlen(identity), hex, err);
+	if (status < 0)
+		return status;
+	hex[15] = '\0';
+	*ret_number = (unsigned int)(strtoull(hex, NULL, 16) % count) + 1;
+	return 0;
+}
+
+int kc_plan_take_shard(struct kc_plan *plan, unsigned int number, unsigned int count, struct kc_error *err)
+{
+	KC_CLEANUP_FREE bool *wanted = calloc(plan->count + 1, sizeof(*wanted));
+	size_t left_out = 0;
+
+	if (!wanted)
+		return kc_error_errno(err, ENOMEM, "select cases");
+	for (size_t i = 0; i < plan->count; i++) {
+		unsigned int of_case = 0;
+		int status = find_shard(&plan->cases[i], count, &of_case, err);
+
+		if (status < 0)
+			return status;
+		wanted[i] = of_case == number || plan->entries[i].is_kept;
+		left_out += !wanted[i];
+	}
+	plan->left_out_shards = left_out;
+	drop_unwanted(plan, wanted);
+	sort(plan);
 	return 0;
 }
 

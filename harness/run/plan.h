@@ -62,6 +62,7 @@ struct kc_plan {
 	size_t left_out_long;
 	size_t left_out_virtual; /* those that need virtual time */
 	size_t left_out_excluded;
+	size_t left_out_shards; /* those of other parts */
 	const char
 		*excludes_nothing; /* the first pattern that did, borrowed; NULL: each excluded something */
 };
@@ -95,6 +96,14 @@ struct kc_plan_selection {
  * cases it would have had: its own one is kept.
  */
 int kc_plan_select(struct kc_plan *plan, const struct kc_plan_selection *selection, struct kc_error *err)
+	__attribute__((warn_unused_result));
+
+/*
+ * Keeps part `number` (from 1) of `count`: the cases for which a digest of their identity says so, the same on every machine and in
+ * every version. What is left may be nothing. The case of an image that could not be opened is in every part: nobody knows which cases
+ * it stands for. On failure the plan is unchanged.
+ */
+int kc_plan_take_shard(struct kc_plan *plan, unsigned int number, unsigned int count, struct kc_error *err)
 	__attribute__((warn_unused_result));
 
 /* Another order to start them in, the same for the same seed; phases stay. What must not depend on an order shows that way. */

@@ -336,6 +336,33 @@ static void an_empty_selection_is_red(void)
 	check_rows(rows, KC_ARRAY_LENGTH(rows));
 }
 
+/* It is one of several, so that it is neither red nor passed; one that was cut short is red as ever. */
+static void an_empty_part_of_a_run_is_skipped(void)
+{
+	static const char *const empty[][2] = { { "/testsuites/@tests", "1" },
+						{ "/testsuites/@errors", "0" },
+						{ "/testsuites/@skipped", "1" },
+						{ "//testcase/skipped/@message",
+						  "shard 7/9 has no case: nothing was checked here" } };
+	static const char *const cut_short[][2] = { { "/testsuites/@errors", "1" } };
+	static char name[] = "shard", value[] = "7/9";
+	static const struct kc_property fact = { .name = name, .value = value };
+	static const struct kc_report_suite suite = {
+		.name = "centos7", .reproduce = "", .facts = &fact, .fact_count = 1
+	};
+	const struct kc_report_run run = { .hostname = "host", .suites = &suite, .suite_count = 1 };
+
+	for (int complete = 0; complete < 2; complete++) {
+		struct kc_error err = { 0 };
+		KC_CLEANUP_REPORT struct kc_report *report = open_report(&err);
+
+		KC_REQUIRE(report != NULL);
+		KC_REQUIRE_OK(kc_report_begin(report, &run, &err), err);
+		KC_REQUIRE_OK(kc_report_end(report, complete, &err), err);
+		check_rows(complete ? empty : cut_short, complete ? KC_ARRAY_LENGTH(empty) : 1);
+	}
+}
+
 static void a_run_cut_short_is_red_even_if_every_case_passed(void)
 {
 	static const struct {
@@ -519,12 +546,15 @@ static void times_have_a_point_in_every_locale(void)
 	check_rows(rows, 1);
 }
 
-KC_TEST_SUITE_WITH(
-	junit, KC_LABEL_FAST, make_directory, remove_directory, KC_TEST(says_what_its_readers_look_for),
-	KC_TEST(strict_has_nothing_that_the_schema_forbids), KC_TEST(what_was_tried_again_is_one_case),
-	KC_TEST(a_failure_has_a_link_to_what_shows_more), KC_TEST(is_red_from_the_first_moment),
-	KC_TEST(an_earlier_report_goes_even_if_ours_cannot_begin), KC_TEST(an_empty_selection_is_red),
-	KC_TEST(a_run_cut_short_is_red_even_if_every_case_passed), KC_TEST(several_suites_share_a_file),
-	KC_TEST(a_case_that_reports_twice_is_an_error), KC_TEST(only_regular_files_are_replaced),
-	KC_TEST(a_directory_that_is_not_there_is_named), KC_TEST(any_bytes_stay_well_formed_and_counted),
-	KC_TEST(gigantic_output_is_cut), KC_TEST(times_have_a_point_in_every_locale));
+KC_TEST_SUITE_WITH(junit, KC_LABEL_FAST, make_directory, remove_directory,
+		   KC_TEST(says_what_its_readers_look_for),
+		   KC_TEST(strict_has_nothing_that_the_schema_forbids),
+		   KC_TEST(what_was_tried_again_is_one_case),
+		   KC_TEST(a_failure_has_a_link_to_what_shows_more), KC_TEST(is_red_from_the_first_moment),
+		   KC_TEST(an_earlier_report_goes_even_if_ours_cannot_begin),
+		   KC_TEST(an_empty_selection_is_red), KC_TEST(an_empty_part_of_a_run_is_skipped),
+		   KC_TEST(a_run_cut_short_is_red_even_if_every_case_passed),
+		   KC_TEST(several_suites_share_a_file), KC_TEST(a_case_that_reports_twice_is_an_error),
+		   KC_TEST(only_regular_files_are_replaced), KC_TEST(a_directory_that_is_not_there_is_named),
+		   KC_TEST(any_bytes_stay_well_formed_and_counted), KC_TEST(gigantic_output_is_cut),
+		   KC_TEST(times_have_a_point_in_every_locale));

@@ -329,6 +329,60 @@ static void a_plan_without_cases_is_a_selection_of_nothing(void)
 #define GOOD ROW("good", no_run, 1, KC_EACH_NONE)
 #define EACH ROW("a", no_run, 1, KC_EACH_PROMISED_IMPORT)
 
+/* The numbers are pinned: machines that run different versions must agree on who takes what. */
+static void each_case_is_in_one_shard_whatever_else_there_is(void)
+{
+	static const struct {
+		const char *name;
+		unsigned int of_three;
+	} rows[] = { { "ttyd-is-static", 1 }, { "volume-unchanged", 2 },
+		     { "keepalive", 1 },      { "zmq", 3 },
+		     { "jupyter_client", 1 }, { "tls", 1 },
+		     { "tls_more", 2 } };
+	unsigned int seen[KC_ARRAY_LENGTH(rows)] = { 0 };
+
+	for (unsigned int shard = 1; shard <= 3; shard++) {
+		KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+		struct kc_error err;
+
+		KC_REQUIRE_OK(make(&plan, &err), err);
+		KC_REQUIRE_OK(kc_plan_take_shard(&plan, shard, 3, &err), err);
+		KC_CHECK_INT(plan.count + plan.left_out_shards, KC_ARRAY_LENGTH(rows));
+		for (size_t i = 0; i < plan.count; i++)
+			for (size_t j = 0; j < KC_ARRAY_LENGTH(rows); j++)
+				if (strcmp(rows[j].name, plan.cases[i].name) == 0) {
+					KC_CHECK_MESSAGE(rows[j].of_three == shard, "%s: %u", rows[j].name,
+							 shard);
+					KC_CHECK(plan.order[i] < plan.count);
+					seen[j]++;
+				}
+	}
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++)
+		KC_CHECK_INT(seen[i], 1);
+}
+
+/* More shards than cases: some are empty, and say so by what they left out. What stands for cases that nobody knows is in all. */
+static void a_shard_may_be_empty_and_what_could_not_be_opened_is_in_each(void)
+{
+	size_t empty = 0;
+
+	for (unsigned int shard = 1; shard <= 100; shard++) {
+		struct kc_plan_request unopened = request;
+		KC_CLEANUP_PLAN struct kc_plan plan = { 0 }, other = { 0 };
+		struct kc_error err;
+
+		unopened.is_unopened = true;
+		KC_REQUIRE_OK(make(&plan, &err), err);
+		KC_REQUIRE_OK(kc_plan_take_shard(&plan, shard, 100, &err), err);
+		empty += plan.count == 0 && plan.left_out_shards == 7;
+		KC_REQUIRE_OK(kc_plan_make(&other, &unopened, &err), err);
+		KC_REQUIRE_OK(kc_plan_take_shard(&other, shard, 100, &err), err);
+		KC_CHECK_INT(other.count, 7);
+		KC_CHECK_INT(other.left_out_shards, 0);
+	}
+	KC_CHECK_MESSAGE(empty >= 93, "%zu", empty);
+}
+
 static void refuses_rows_that_could_be_lost(void)
 {
 	static const char *const twice[] = { "zmq", "zmq" }, *const odd[] = { "os.path", "../x" };
@@ -378,4 +432,6 @@ KC_TEST_SUITE(plan, KC_LABEL_FAST, KC_TEST(names_cases_by_image_group_and_row_or
 	      KC_TEST(of_the_last_run_only_what_did_not_pass),
 	      KC_TEST(a_seed_gives_an_order_and_always_the_same), KC_TEST(a_selection_keeps_both_orders),
 	      KC_TEST(a_plan_without_cases_is_a_selection_of_nothing),
+	      KC_TEST(each_case_is_in_one_shard_whatever_else_there_is),
+	      KC_TEST(a_shard_may_be_empty_and_what_could_not_be_opened_is_in_each),
 	      KC_TEST(refuses_rows_that_could_be_lost));
