@@ -349,12 +349,10 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
 }
 
 /* From the first moment there are files that say that this run has not got as far as its cases: without them,
- * whatever ends it, those of an earlier run would stand for this one. The console is not among them: an error is
- * printed. */
+ * whatever ends it, those of an earlier run would stand for this one. */
 static int tell_opening(struct run *run, struct kc_error *err)
 {
 	size_t count = run->options->operand_count;
-	int status = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		struct opening *opening = &run->openings[i];
@@ -376,27 +374,7 @@ static int tell_opening(struct run *run, struct kc_error *err)
 						   .suite_count = count,
 						   .cases = run->opening_cases,
 						   .case_count = count };
-	for (size_t i = run->reporting.first_file; status == 0 && i < run->reporting.count; i++)
-		status = run->reporting.reports[i]->ops->begin(run->reporting.reports[i], &run->opening_run,
-							       err);
-	return status;
-}
-
-static void tell_failure(const struct run *run, const struct kc_error *err)
-{
-	struct kc_result result;
-
-	kc_result_init(&result);
-	kc_result_broken_by(&result, err);
-	for (size_t i = run->reporting.first_file; i < run->reporting.count; i++) {
-		struct kc_report *report = run->reporting.reports[i];
-
-		for (size_t j = 0; j < run->opening_run.case_count; j++)
-			report->ops->case_done(report, &run->opening_cases[j], &result);
-		if (report->ops->end(report, false, NULL) < 0)
-			continue; /* there is a failure to report already */
-	}
-	kc_result_release(&result);
+	return kc_reporting_tell_opening(&run->reporting, &run->opening_run, err);
 }
 
 static int name_twice(const struct run *run, size_t number, struct kc_error *err)
@@ -507,7 +485,7 @@ static int prepare_and_check(struct run *run, enum kc_exit *ret_exit, struct kc_
 		return status;
 	status = check(run, &told, ret_exit, err);
 	if (status < 0 && !told)
-		tell_failure(run, err);
+		kc_reporting_tell_failure(&run->reporting, &run->opening_run, err);
 	return status;
 }
 

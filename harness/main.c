@@ -92,6 +92,7 @@ static kc_command_function *const functions[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_INSPECT] = inspect,
 	[KC_COMMAND_LIST] = kc_command_list,
 	[KC_COMMAND_RELEASE] = release,
+	[KC_COMMAND_MERGE] = kc_command_merge,
 	[KC_COMMAND_REPORT] = kc_command_report,
 	[KC_COMMAND_RUN] = run,
 	[KC_COMMAND_SELECT] = kc_command_select,

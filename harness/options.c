@@ -324,8 +324,8 @@ static int take_operand(struct kc_options *options, int count, char *words[], st
 
 static bool is_configured(enum kc_command command)
 {
-	return command == KC_COMMAND_RUN || command == KC_COMMAND_REPORT || command == KC_COMMAND_SHELL ||
-	       command == KC_COMMAND_IMAGES;
+	return command == KC_COMMAND_RUN || command == KC_COMMAND_REPORT || command == KC_COMMAND_MERGE ||
+	       command == KC_COMMAND_SHELL || command == KC_COMMAND_IMAGES;
 }
 
 int kc_options_parse(struct kc_options *options, int argc, char *argv[], struct kc_error *err)

@@ -30,6 +30,7 @@ enum kc_exit {
 enum kc_command {
 	KC_COMMAND_RUN,
 	KC_COMMAND_REPORT,
+	KC_COMMAND_MERGE,
 	KC_COMMAND_SHELL,
 	KC_COMMAND_INSPECT,
 	KC_COMMAND_DIFF,
@@ -51,8 +52,8 @@ struct kc_options {
 	enum kc_command command;
 	const char *
 		operand; /* IMAGE of run, EVENTS of report, VOLUME of inspect, DIR of verify, images|cases of list, COMMAND of help; NULL if not given */
-	char *const
-		*operands; /* all of them, that one included: the IMAGEs of run, the two VOLUMEs of diff */
+	char *const *
+		operands; /* all of them, that one included: the IMAGEs of run, the REPORTs of merge, the two VOLUMEs of diff */
 	size_t operand_count;
 	bool help; /* --help: nothing else counts */
 

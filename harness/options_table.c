@@ -7,6 +7,7 @@
 
 #define RUN (1u << KC_COMMAND_RUN)
 #define REPORT (1u << KC_COMMAND_REPORT)
+#define MERGE (1u << KC_COMMAND_MERGE)
 #define SHELL (1u << KC_COMMAND_SHELL)
 #define INSPECT (1u << KC_COMMAND_INSPECT)
 #define DIFF (1u << KC_COMMAND_DIFF)
@@ -43,6 +44,14 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 					   "was killed they "
 					   "say that it is incomplete. The exit "
 					   "status is that of the run; incomplete is 1." },
+	[KC_COMMAND_MERGE] = { .name = "merge",
+			       .operand = "REPORT...",
+			       .help = "put JSON reports of shards, images or machines together into one run",
+			       .details =
+				       "REPORTs are what `run --json` wrote, of one archive and one version "
+				       "of this program; what disagrees is refused. A part that is missing "
+				       "makes the run incomplete. The exit status is that of the whole run; "
+				       "incomplete is 1." },
 	[KC_COMMAND_SHELL] = { .name = "shell",
 			       .operand = "IMAGE [COMMAND...]",
 			       .help = "open a shell, or run COMMAND, in the sandbox that a case has",
@@ -170,19 +179,19 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "json",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | REPORT | INSPECT | DIFF | VERIFY_WHEEL,
+	  .commands = RUN | REPORT | MERGE | INSPECT | DIFF | VERIFY_WHEEL,
 	  FIELD(json),
 	  .help = "write a JSON report to FILE" },
 	{ .name = "junit",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | REPORT,
+	  .commands = RUN | REPORT | MERGE,
 	  FIELD(junit),
 	  .help = "write a JUnit report to FILE" },
 	{ .name = "junit-profile",
 	  .argument = "PROFILE",
 	  .type = KC_OPTION_CHOICE,
-	  .commands = RUN | REPORT,
+	  .commands = RUN | REPORT | MERGE,
 	  FIELD(junit_profile),
 	  .choices = profile_choices,
 	  .help = "what the JUnit report may have: default (what GitHub's and GitLab's readers know, file, "
@@ -192,20 +201,20 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "html",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | REPORT,
+	  .commands = RUN | REPORT | MERGE,
 	  FIELD(html),
 	  .help = "write a report for a browser to FILE, which needs no other file and no network" },
 	{ .name = "baseline",
 	  .argument = "EVENTS",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | REPORT,
+	  .commands = RUN | REPORT | MERGE,
 	  FIELD(baseline),
 	  .help = "compare with the run that wrote EVENTS: the report in HTML says which cases end in "
 		  "another way" },
 	{ .name = "markdown",
 	  .argument = "FILE",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | REPORT | DIFF,
+	  .commands = RUN | REPORT | MERGE | DIFF,
 	  FIELD(markdown),
 	  .help = "write a report in Markdown to FILE" },
 	{ .name = "sbom",
@@ -219,7 +228,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "github",
 	  .argument = "WHEN",
 	  .type = KC_OPTION_CHOICE,
-	  .commands = RUN | REPORT,
+	  .commands = RUN | REPORT | MERGE,
 	  FIELD(github),
 	  .choices = when_choices,
 	  .help = "annotate the log for GitHub Actions and add the report in Markdown to the job's summary: "
@@ -442,13 +451,13 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | REPORT | IMAGES | VERIFY | INSPECT | DIFF | RELEASE,
+	  .commands = RUN | REPORT | IMAGES | VERIFY | INSPECT | DIFF | RELEASE | MERGE,
 	  FIELD(quiet),
 	  .help = "print failures and the summary only" },
 	{ .name = "verbose",
 	  .letter = 'v',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | REPORT,
+	  .commands = RUN | REPORT | MERGE,
 	  FIELD(verbose),
 	  .help = "print what passed cases measured, too" },
 	{ .name = "help",

@@ -249,6 +249,17 @@ static int check_file(const struct named_file *files, size_t number, struct kc_e
 	return 0;
 }
 
+/* A report that `merge` reads, against all that is written. */
+static int check_report(const char *path, const struct named_file *files, size_t count, struct kc_error *err)
+{
+	const struct named_file report = { "REPORT", path, true };
+
+	for (size_t i = 0; i < count; i++)
+		if (collide(&files[i], &report))
+			return refuse(err, files[i].option, "is the same file as ", path);
+	return 0;
+}
+
 /* A report written over another one is lost, and one over the events that it is made from destroys them. */
 static int check_files(const struct kc_options *options, const char *state_path, struct kc_error *err)
 {
@@ -263,10 +274,13 @@ static int check_files(const struct kc_options *options, const char *state_path,
 		{ "--markdown", options->markdown, false },
 	};
 
+	size_t reports = options->command == KC_COMMAND_MERGE ? options->operand_count : 0;
 	int status = 0;
 
 	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(files); i++)
 		status = check_file(files, i, err);
+	for (size_t i = 0; status == 0 && i < reports; i++)
+		status = check_report(options->operands[i], files, KC_ARRAY_LENGTH(files), err);
 	return status;
 }
 
@@ -301,6 +315,33 @@ int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *o
 			reporting->reports[reporting->count++] = report;
 	}
 	return 0;
+}
+
+int kc_reporting_tell_opening(struct kc_reporting *reporting, const struct kc_report_run *opening,
+			      struct kc_error *err)
+{
+	int status = 0;
+
+	for (size_t i = reporting->first_file; status == 0 && i < reporting->count; i++)
+		status = kc_report_begin(reporting->reports[i], opening, err);
+	return status;
+}
+
+void kc_reporting_tell_failure(struct kc_reporting *reporting, const struct kc_report_run *opening,
+			       const struct kc_error *cause)
+{
+	KC_CLEANUP(kc_result_release) struct kc_result result;
+
+	kc_result_init(&result);
+	kc_result_broken_by(&result, cause);
+	for (size_t i = reporting->first_file; i < reporting->count; i++) {
+		struct kc_error ignored; /* there is a failure to report already */
+
+		for (size_t j = 0; j < opening->case_count; j++)
+			kc_report_case_done(reporting->reports[i], &opening->cases[j], &result);
+		if (kc_report_end(reporting->reports[i], false, &ignored) < 0)
+			continue;
+	}
 }
 
 void kc_reporting_close(struct kc_reporting *reporting)

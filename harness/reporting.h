@@ -29,6 +29,16 @@ bool kc_reporting_is_terminal(int fd);
 /* `now_ms` is the clock of what will be told. */
 int kc_reporting_open(struct kc_reporting *reporting, const struct kc_options *options,
 		      int64_t (*now_ms)(void), struct kc_error *err) __attribute__((warn_unused_result));
+
+/*
+ * What files say until there are results: those of an earlier call must not stand for this one. The console is told neither, an error is
+ * printed. `opening` has a case for each thing that may fail; a failure is told of all of them.
+ */
+int kc_reporting_tell_opening(struct kc_reporting *reporting, const struct kc_report_run *opening,
+			      struct kc_error *err) __attribute__((warn_unused_result));
+void kc_reporting_tell_failure(struct kc_reporting *reporting, const struct kc_report_run *opening,
+			       const struct kc_error *cause);
+
 void kc_reporting_close(struct kc_reporting *reporting);
 
 #endif
