@@ -16,6 +16,7 @@ typedef int kc_command_function(const struct kc_options *options, enum kc_exit *
 kc_command_function kc_command_run;
 kc_command_function kc_command_report;
 kc_command_function kc_command_merge;
+kc_command_function kc_command_plan;
 kc_command_function kc_command_shell;
 kc_command_function kc_command_inspect;
 kc_command_function kc_command_diff;

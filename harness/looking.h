@@ -12,6 +12,11 @@ int kc_look_open(struct kc_store *store, const struct kc_options *options, const
 		 struct kc_volume *volume, struct kc_error *err) __attribute__((warn_unused_result));
 
 /* The same, and takes its contents, which the caller releases. */
+/* Opens it, downloading it if need be. The caller has opened `store`, closes it, and releases the volume. */
+int kc_look_open(struct kc_store *store, const struct kc_options *options, const char *name,
+		 struct kc_volume *volume, struct kc_error *err) __attribute__((warn_unused_result));
+
+/* Opens VOLUME as `run --volume` does, downloading it if need be, and takes its contents, which the caller releases. */
 int kc_look(const struct kc_options *options, const char *volume, struct kc_contents *ret_contents,
 	    struct kc_error *err) __attribute__((warn_unused_result));
 

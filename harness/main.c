@@ -74,6 +74,11 @@ static int diff(const struct kc_options *options, enum kc_exit *ret_exit, struct
 	return with_janitor(kc_command_diff, options, ret_exit, err);
 }
 
+static int plan(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
+{
+	return with_janitor(kc_command_plan, options, ret_exit, err);
+}
+
 static int doctor(const struct kc_options *options, enum kc_exit *ret_exit, struct kc_error *err)
 {
 	return with_janitor(kc_command_doctor, options, ret_exit, err);
@@ -93,6 +98,7 @@ static kc_command_function *const functions[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_LIST] = kc_command_list,
 	[KC_COMMAND_RELEASE] = release,
 	[KC_COMMAND_MERGE] = kc_command_merge,
+	[KC_COMMAND_PLAN] = plan,
 	[KC_COMMAND_REPORT] = kc_command_report,
 	[KC_COMMAND_RUN] = run,
 	[KC_COMMAND_SELECT] = kc_command_select,

@@ -31,6 +31,7 @@ enum kc_command {
 	KC_COMMAND_RUN,
 	KC_COMMAND_REPORT,
 	KC_COMMAND_MERGE,
+	KC_COMMAND_PLAN,
 	KC_COMMAND_SHELL,
 	KC_COMMAND_INSPECT,
 	KC_COMMAND_DIFF,
@@ -74,6 +75,9 @@ struct kc_options {
 	const char *host;     /* of select, as --container; NULL: not given */
 	const char *container;
 	const char *package_version; /* NULL: not given */
+	const char *distro;	     /* of plan; NULL: not given */
+	int format;		     /* of plan: index into its choices, 1: github-matrix */
+	unsigned int shards;	     /* of plan; 0: one */
 	bool list;
 	const char **patterns; /* -k, in the order given */
 	size_t pattern_count;

@@ -8,6 +8,7 @@
 #define RUN (1u << KC_COMMAND_RUN)
 #define REPORT (1u << KC_COMMAND_REPORT)
 #define MERGE (1u << KC_COMMAND_MERGE)
+#define PLAN (1u << KC_COMMAND_PLAN)
 #define SHELL (1u << KC_COMMAND_SHELL)
 #define INSPECT (1u << KC_COMMAND_INSPECT)
 #define DIFF (1u << KC_COMMAND_DIFF)
@@ -22,6 +23,7 @@
 const char *const kc_arch_choices[] = { "native", "x86_64", "aarch64", NULL };
 static const char *const time_choices[] = { "virtual", "real", "both", NULL };
 static const char *const profile_choices[] = { "default", "strict", NULL };
+static const char *const format_choices[] = { "text", "github-matrix", NULL };
 static const char *const when_choices[] = { "auto", "always", "never", NULL };
 
 const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
@@ -52,6 +54,15 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 				       "of this program; what disagrees is refused. A part that is missing "
 				       "makes the run incomplete. The exit status is that of the whole run; "
 				       "incomplete is 1." },
+	[KC_COMMAND_PLAN] = { .name = "plan",
+			      .help = "show on which images a volume has to be checked, for CI to make jobs "
+				      "of",
+			      .details =
+				      "One row for each image that policy requires for the volume "
+				      "(--volume), or "
+				      "for volumes of its kind (--distro). With --format github-matrix one "
+				      "line of JSON for `fromJSON` in a matrix: each row has name, image, "
+				      "arch, shard and runner." },
 	[KC_COMMAND_SHELL] = { .name = "shell",
 			       .operand = "IMAGE [COMMAND...]",
 			       .help = "open a shell, or run COMMAND, in the sandbox that a case has",
@@ -140,14 +151,38 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "volume",
 	  .argument = "VOLUME",
 	  .type = KC_OPTION_STRING,
-	  .commands = RUN | SHELL,
+	  .commands = RUN | SHELL | PLAN,
 	  FIELD(volume),
 	  .help = "what to check: a .tar.xz, a wheel, an unpacked directory, or "
-		  "pypi:NAME[==VERSION]; without it the newest release that fits the image" },
+		  "pypi:NAME[==VERSION]; without it `run` and `shell` take the newest release that fits the "
+		  "image" },
+	{ .name = "distro",
+	  .argument = "DISTRO",
+	  .type = KC_OPTION_STRING,
+	  .commands = PLAN,
+	  FIELD(distro),
+	  .is_line_only = true,
+	  .help = "the kind of volume, where none is at hand: static-gnu or alpine" },
+	{ .name = "format",
+	  .argument = "FORMAT",
+	  .type = KC_OPTION_CHOICE,
+	  .commands = PLAN,
+	  FIELD(format),
+	  .choices = format_choices,
+	  .is_line_only = true,
+	  .help = "text (the default), or github-matrix" },
+	{ .name = "shards",
+	  .argument = "N",
+	  .type = KC_OPTION_NUMBER,
+	  .commands = PLAN,
+	  FIELD(shards),
+	  .maximum = 256,
+	  .is_line_only = true,
+	  .help = "N rows for each image, one for each part of its cases" },
 	{ .name = "arch",
 	  .argument = "ARCH",
 	  .type = KC_OPTION_CHOICE,
-	  .commands = RUN | SHELL | INSPECT | DIFF | IMAGES | RELEASE,
+	  .commands = RUN | SHELL | INSPECT | DIFF | IMAGES | RELEASE | PLAN,
 	  FIELD(arch),
 	  .choices = kc_arch_choices,
 	  .help = "which of image and volume to take: native (this machine's), x86_64 or aarch64; qemu "
@@ -155,7 +190,7 @@ const struct kc_option_row kc_option_rows[] = {
 		  "what this machine does not run" },
 	{ .name = "offline",
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | SHELL | INSPECT | DIFF | RELEASE,
+	  .commands = RUN | SHELL | INSPECT | DIFF | RELEASE | PLAN,
 	  FIELD(offline),
 	  .help = "use no network: take image and volume from what earlier runs fetched" },
 	{ .name = "require-real",
@@ -451,7 +486,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | REPORT | IMAGES | VERIFY | INSPECT | DIFF | RELEASE | MERGE,
+	  .commands = RUN | REPORT | IMAGES | VERIFY | INSPECT | DIFF | RELEASE | MERGE | PLAN,
 	  FIELD(quiet),
 	  .help = "print failures and the summary only" },
 	{ .name = "verbose",
