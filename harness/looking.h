@@ -7,12 +7,7 @@
 #include "options.h"
 #include "release/contents.h"
 
-/* Opens VOLUME as `run --volume` does, downloading it if need be. */
-int kc_look_open(struct kc_store *store, const struct kc_options *options, const char *name,
-		 struct kc_volume *volume, struct kc_error *err) __attribute__((warn_unused_result));
-
-/* The same, and takes its contents, which the caller releases. */
-/* Opens it, downloading it if need be. The caller has opened `store`, closes it, and releases the volume. */
+/* Opens VOLUME as `run --volume` does, downloading it if need be. The caller has opened `store`, closes it, and releases the volume. */
 int kc_look_open(struct kc_store *store, const struct kc_options *options, const char *name,
 		 struct kc_volume *volume, struct kc_error *err) __attribute__((warn_unused_result));
 
