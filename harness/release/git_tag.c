@@ -109,6 +109,19 @@ static bool check_place(struct asking *asking, const char *tag)
 	return true;
 }
 
+/* A signature is of the object, which a reference can name as it likes: the object has a name of its own, unless it is no tag. */
+static bool check_name(struct asking *asking, const char *tag)
+{
+	const char *const words[] = { "for-each-ref", "--format=%(tag)", tag, NULL };
+	const char *name = tag + strlen("refs/tags/");
+
+	if (!ask(asking, words))
+		return false;
+	if (asking->status != 0 || (asking->output.length && strcmp(said(asking), name) != 0))
+		find(asking, tag, name, said(asking));
+	return true;
+}
+
 static bool check_signature(struct asking *asking, const char *tag)
 {
 	const char *const words[] = { "verify-tag", tag, NULL };
@@ -131,7 +144,8 @@ int kc_git_tag_check(const char *directory, const char *version, struct kc_findi
 	bool is_told = check_clean(&asking) && find_tag(&asking, version, tag);
 
 	if (is_told && *tag)
-		is_told = check_place(&asking, tag) && check_signature(&asking, tag);
+		is_told = check_place(&asking, tag) && check_name(&asking, tag) &&
+			  check_signature(&asking, tag);
 	kc_buffer_release(&asking.output);
 	return is_told ? 0 : asking.status;
 }
