@@ -197,6 +197,23 @@ static int look_at_previous(struct release *release, struct kc_error *err)
 	return status;
 }
 
+/* It is told of as what it is released as: an archive alone has no versions, and a wheel around it may have others. */
+static int label(struct release *release, struct kc_error *err)
+{
+	struct kc_contents *contents = &release->contents;
+	struct kc_wheel_distribution distribution;
+
+	if (!kc_wheels_find_distribution(release->wheels, release->volume.distro, &distribution))
+		return kc_error_set(err, EINVAL, "compat/wheels.json knows no distribution `%s`",
+				    release->volume.distro);
+	(void)snprintf(contents->package, sizeof(contents->package), "%s", distribution.package);
+	(void)snprintf(contents->package_version, sizeof(contents->package_version), "%s",
+		       release->options->package_version);
+	(void)snprintf(contents->volume_version, sizeof(contents->volume_version), "%s",
+		       release->volume_version);
+	return 0;
+}
+
 static int open_volume(struct release *release, struct kc_error *err)
 {
 	const struct kc_options *options = release->options;
@@ -216,7 +233,8 @@ static int open_volume(struct release *release, struct kc_error *err)
 		return kc_error_set(err, EINVAL,
 				    "`%s` is a directory: a release is made of an archive or a wheel",
 				    release->volume.path);
-	return kc_contents_take(&release->volume, &release->contents, err);
+	status = kc_contents_take(&release->volume, &release->contents, err);
+	return status < 0 ? status : label(release, err);
 }
 
 /* --- Reports --- */
