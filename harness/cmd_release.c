@@ -164,10 +164,6 @@ static int read_texts(struct release *release, struct kc_error *err)
 
 	if (release->options->texts)
 		return kc_release_texts_read_directory(release->options->texts, &release->texts, err);
-	if (volume->kind != KC_VOLUME_WHEEL)
-		return missing("--texts",
-			       "a directory with LICENSE, README.md and the licences of what is bundled",
-			       err);
 	fd = open(volume->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return kc_error_errno(err, errno, "open `%s`", volume->path);
@@ -233,6 +229,10 @@ static int open_volume(struct release *release, struct kc_error *err)
 		return kc_error_set(err, EINVAL,
 				    "`%s` is a directory: a release is made of an archive or a wheel",
 				    release->volume.path);
+	if (release->volume.kind != KC_VOLUME_WHEEL && !options->texts)
+		return missing("--texts",
+			       "a directory with LICENSE, README.md and the licences of what is bundled",
+			       err);
 	status = kc_contents_take(&release->volume, &release->contents, err);
 	return status < 0 ? status : label(release, err);
 }
@@ -328,6 +328,21 @@ static int judge_reports(struct release *release, struct kc_gate_request *reques
 	return kc_gate_judge(request, &release->findings, &release->outcome, err);
 }
 
+/* Told with everything else that is wrong: the texts of a volume that failed are not what it was refused for. */
+static int judge_texts(struct release *release, struct kc_error *err)
+{
+	const struct kc_options *options = release->options;
+	struct kc_error cause = { 0 };
+	int status = read_texts(release, &cause);
+
+	if (status == -ENOMEM)
+		return kc_error_errno(err, ENOMEM, "read the texts");
+	if (status < 0)
+		find(release, "texts", options->texts ? options->texts : options->operand,
+		     "LICENSE and the licences of what is bundled, there or in --texts", cause.text);
+	return 0;
+}
+
 static int judge(struct release *release, struct kc_gate_request *request, struct kc_error *err)
 {
 	const struct kc_agreement agreement = { .version = release->options->package_version,
@@ -340,6 +355,8 @@ static int judge(struct release *release, struct kc_gate_request *request, struc
 
 	if (status == 0)
 		status = judge_reports(release, request, err);
+	if (status == 0)
+		status = judge_texts(release, err);
 	if (status < 0)
 		return status;
 	kc_agreement_check(&agreement, &release->findings);
@@ -428,8 +445,6 @@ static int open_inputs(struct release *release, struct kc_error *err)
 		status = load_keys(release, err);
 	if (status == 0)
 		status = open_volume(release, err);
-	if (status == 0)
-		status = read_texts(release, err);
 	return status < 0 ? status : look_at_previous(release, err);
 }
 
