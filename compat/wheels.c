@@ -21,10 +21,15 @@ struct kc_wheels {
 static const struct {
 	const char *key;
 	bool is_list;
+	bool has_reasons;
 } parts[] = {
-	[KC_WHEEL_DIRECTORY] = { "directory", false }, [KC_WHEEL_ARCHIVE] = { "archive", false },
-	[KC_WHEEL_TTYD] = { "ttyd", false },	       [KC_WHEEL_TEXTS] = { "texts", true },
-	[KC_WHEEL_DIST_INFO] = { "dist_info", true },  [KC_WHEEL_METADATA] = { "metadata", true },
+	[KC_WHEEL_DIRECTORY] = { "directory", false },
+	[KC_WHEEL_ARCHIVE] = { "archive", false },
+	[KC_WHEEL_TTYD] = { "ttyd", false },
+	[KC_WHEEL_TEXTS] = { "texts", true },
+	[KC_WHEEL_DIST_INFO] = { "dist_info", true },
+	[KC_WHEEL_METADATA] = { "metadata", true },
+	[KC_WHEEL_METADATA_ALSO] = { "metadata_also", true, true },
 };
 
 static const char *const words[] = { "{name}",	 "{package}",	   "{volume}",	"{summary}",
@@ -159,6 +164,19 @@ static int check_member(const struct kc_wheels *wheels, const cJSON *row, const 
 	return status < 0 ? status : check_template(text_of(row, "text"), where, err);
 }
 
+/* An exception says what it is for. */
+static int check_exception(const struct kc_wheels *wheels, const cJSON *row, const char *where,
+			   struct kc_error *err)
+{
+	static const char *const keys[] = { "name", "text", "reason", NULL };
+	int status = check_row(row, keys, NULL, where, err);
+
+	(void)wheels;
+	if (status == 0)
+		status = check_template(text_of(row, "name"), where, err);
+	return status < 0 ? status : check_template(text_of(row, "text"), where, err);
+}
+
 typedef int check_function(const struct kc_wheels *wheels, const cJSON *row, const char *where,
 			   struct kc_error *err);
 
@@ -189,7 +207,9 @@ static int check_parts(const struct kc_wheels *wheels, struct kc_error *err)
 		if (parts[i].is_list) {
 			status = kc_json_get_array(wheels->document, parts[i].key, "the top", &list, err);
 			if (status == 0)
-				status = check_list(wheels, list, check_member, parts[i].key, err);
+				status = check_list(wheels, list,
+						    parts[i].has_reasons ? check_exception : check_member,
+						    parts[i].key, err);
 			continue;
 		}
 		status = kc_json_get_string(wheels->document, parts[i].key, "the top", &text, err);
@@ -201,10 +221,11 @@ static int check_parts(const struct kc_wheels *wheels, struct kc_error *err)
 
 static int read_top(struct kc_wheels *wheels, const char *name, struct kc_error *err)
 {
-	static const char *const known[] = { "$schema",	  "version",	   "python_tag", "abi_tag",
-					     "platforms", "distributions", "selection",	 "entry_point_group",
-					     "directory", "archive",	   "ttyd",	 "texts",
-					     "dist_info", "metadata",	   NULL };
+	static const char *const known[] = {
+		"$schema",   "version",		  "python_tag",	   "abi_tag", "platforms", "distributions",
+		"selection", "entry_point_group", "directory",	   "archive", "ttyd",	   "texts",
+		"dist_info", "metadata",	  "metadata_also", NULL
+	};
 	double version = 0;
 	int status = kc_json_refuse_unknown(wheels->document, known, name, err);
 
@@ -434,7 +455,7 @@ static int append_word(const struct kc_wheels *wheels, const struct kc_wheel_val
 
 	_Static_assert(KC_ARRAY_LENGTH(texts) == KC_ARRAY_LENGTH(words), "a text for each word");
 	if (strcmp(words[word], "{module}") == 0)
-		return append_module(distribution->name, text);
+		return distribution->name ? append_module(distribution->name, text) : 0;
 	return texts[word] ? kc_buffer_append_string(text, texts[word]) : 0;
 }
 

@@ -94,7 +94,8 @@ enum kc_wheel_part {
 	KC_WHEEL_TTYD,	    /* likewise */
 	KC_WHEEL_TEXTS,	    /* several, with content */
 	KC_WHEEL_DIST_INFO, /* likewise, beside METADATA */
-	KC_WHEEL_METADATA   /* its fields, in order */
+	KC_WHEEL_METADATA,  /* its fields, in order */
+	KC_WHEEL_METADATA_ALSO /* fields that published wheels have, too, each with a reason in the table: not written, and let through */
 };
 
 /* Appends the `index`-th of `part` to `name` and `text` (which may be NULL, each). 1, or 0 from the end on; -E2BIG or -ENOMEM. */

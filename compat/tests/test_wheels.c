@@ -155,9 +155,11 @@ static void members_are_made_from_templates(void)
 	"\"distributions\":[{\"name\":\"d\",\"package\":\"p\",\"volume\":\"v\",\"summary\":\"s\","           \
 	"\"licence\":\"MIT\"}],"
 #define PART(name, text) "\"" name "\":[{\"name\":\"n\",\"text\":\"" text "\"}],"
-#define PARTS(text)                                                                                          \
+#define PARTS_BUT_ONE(text)                                                                                  \
 	"\"entry_point_group\":\"g\",\"directory\":\"d/\",\"archive\":\"a\",\"ttyd\":\"t\"," PART(           \
 		"texts", text) PART("dist_info", "t") PART("metadata", "t")
+#define PARTS(text)                                                                                          \
+	PARTS_BUT_ONE(text) "\"metadata_also\":[{\"name\":\"n\",\"text\":\"t\",\"reason\":\"r\"}],"
 #define ROW "{\"host\":\"a/x\",\"container\":\"b/x\",\"distribution\":\"d\",\"architecture\":\"x\"}"
 
 static void a_wrong_table_is_refused(void)
@@ -168,6 +170,9 @@ static void a_wrong_table_is_refused(void)
 		{ START PLATFORMS DISTRIBUTIONS PARTS("{python}") "\"selection\":[" ROW "]}", NULL },
 		{ START PLATFORMS DISTRIBUTIONS PARTS("{snake}") "\"selection\":[" ROW "]}",
 		  "w: texts: unknown word in braces: \"{snake}\"" },
+		{ START PLATFORMS DISTRIBUTIONS PARTS_BUT_ONE("t")
+			  PART("metadata_also", "t") "\"selection\":[" ROW "]}",
+		  "metadata_also: key \"reason\" is missing" },
 		{ START PLATFORMS DISTRIBUTIONS "\"selection\":[" ROW "]}", "entry_point_group" },
 		{ START PLATFORMS DISTRIBUTIONS "\"selection\":[" ROW "," ROW "]}",
 		  "w: selection: \"a/x\" stands twice" },

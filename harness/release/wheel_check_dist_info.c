@@ -1,20 +1,16 @@
-/* Checks of METADATA and RECORD. */
+/* The texts of dist-info, and the check of RECORD. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "release/record.h"
 #include "release/wheel_check_internal.h"
 
-#define TEXT_LIMIT_BYTES 4096u
-#define LICENCE_FILES_MAX 1000u
-
 /* --- Texts --- */
 
-static bool dist_info_name(const struct kc_wheel_case *wheel, const char *name,
-			   char ret_path[KC_WHEEL_NAME_BYTES])
+bool kc_wheel_dist_info_name(const struct kc_wheel_case *wheel, const char *name,
+			     char ret_path[KC_WHEEL_NAME_BYTES])
 {
 	int length =
 		snprintf(ret_path, KC_WHEEL_NAME_BYTES, "%s%s", kc_buffer_string(&wheel->dist_info), name);
@@ -27,7 +23,7 @@ const char *kc_wheel_dist_info_text(struct kc_wheel_case *wheel, const char *nam
 	char path[KC_WHEEL_NAME_BYTES];
 	const struct kc_wheel_member *member = NULL;
 
-	if (wheel->dist_info.length && dist_info_name(wheel, name, path))
+	if (wheel->dist_info.length && kc_wheel_dist_info_name(wheel, name, path))
 		member = kc_wheel_members_find(&wheel->members, path);
 	if (!member)
 		kc_finding_add(wheel->findings, name, "a member of dist-info", "no such member");
@@ -40,120 +36,51 @@ const char *kc_wheel_dist_info_text(struct kc_wheel_case *wheel, const char *nam
 	return NULL;
 }
 
+/* Readers of mail take any line break for one, and a NEL is one for some: what is hidden behind it is a header for them. */
+static bool is_plain(const char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (line[i] < ' ' || line[i] > '~')
+			return false;
+	return true;
+}
+
+/* False if it was cut. */
+static bool copy(const char *text, size_t length, char *to, size_t size)
+{
+	bool fits = length < size;
+
+	(void)snprintf(to, size, "%.*s", (int)(fits ? length : size - 1), text);
+	return fits;
+}
+
+/* Where the name ends; 0 for the next line of a value, or no header: none that is asked for. */
+static size_t name_length(const char *line)
+{
+	size_t length = strcspn(line, ":\n");
+
+	return line[length] == ':' && line[0] != ' ' && line[0] != '\t' ? length : 0;
+}
+
 bool kc_wheel_next_header(struct kc_wheel_header *header)
 {
 	const char *line = header->next;
-	size_t length = strcspn(line, "\n"), name = strcspn(line, ":\n");
-	size_t value = name + 1;
+	size_t length = strcspn(line, "\n"), name = name_length(line);
+	size_t value = name ? name + 1 : 0;
+	bool fits;
 
 	if (length == 0 || (length == 1 && line[0] == '\r'))
 		return false;
 	header->next = line + length + (line[length] == '\n');
-	if (line[name] != ':') {
-		name = 0; /* the next line of a value, or no header: none that is asked for */
-		value = 0;
-	}
 	value += strspn(line + value, " \t");
 	if (value > length)
 		value = length;
 	while (length > value && strchr(" \t\r", line[length - 1]))
 		length--;
-	(void)snprintf(header->name, sizeof(header->name), "%.*s", (int)(name < 63 ? name : 63), line);
-	(void)snprintf(header->value, sizeof(header->value), "%.*s",
-		       (int)(length - value < 1023 ? length - value : 1023), line + value);
+	fits = copy(line, name, header->name, sizeof(header->name));
+	fits = copy(line + value, length - value, header->value, sizeof(header->value)) && fits;
+	header->is_plain = fits && is_plain(line, length);
 	return true;
-}
-
-/* --- METADATA --- */
-
-struct fields {
-	bool has_version, has_name, has_package_version, has_expression;
-	size_t licence_files;
-};
-
-static bool is_same_name(const char *left, const char *right)
-{
-	KC_CLEANUP_BUFFER struct kc_buffer one = KC_BUFFER_INIT(TEXT_LIMIT_BYTES);
-	KC_CLEANUP_BUFFER struct kc_buffer other = KC_BUFFER_INIT(TEXT_LIMIT_BYTES);
-
-	return kc_wheel_append_escaped(left, &one) == 0 && kc_wheel_append_escaped(right, &other) == 0 &&
-	       strcmp(kc_buffer_string(&one), kc_buffer_string(&other)) == 0;
-}
-
-static void check_once(struct kc_wheel_case *wheel, const char *name, bool *has, const char *expected,
-		       const char *found, bool is_right)
-{
-	char field[128];
-
-	(void)snprintf(field, sizeof(field), "%s: %s", name, expected);
-	if (*has)
-		kc_finding_add(wheel->findings, "METADATA", field, "a second one");
-	else if (!is_right)
-		kc_finding_add(wheel->findings, "METADATA", field, found);
-	*has = true;
-}
-
-static void check_licence_file(struct kc_wheel_case *wheel, const char *name)
-{
-	char below[KC_WHEEL_NAME_BYTES], path[KC_WHEEL_NAME_BYTES];
-
-	(void)snprintf(below, sizeof(below), "licenses/%.900s", name);
-	if (!dist_info_name(wheel, below, path) || !kc_wheel_members_find(&wheel->members, path))
-		kc_finding_add(wheel->findings, "METADATA",
-			       "each License-File in the folder licenses of dist-info", name);
-}
-
-static void take_field(struct kc_wheel_case *wheel, const struct kc_wheel_header *header,
-		       struct fields *fields)
-{
-	const char *name = header->name, *value = header->value;
-
-	if (strcasecmp(name, "Metadata-Version") == 0)
-		check_once(wheel, name, &fields->has_version, "2.4", value, strcmp(value, "2.4") == 0);
-	else if (strcasecmp(name, "Name") == 0)
-		check_once(wheel, name, &fields->has_name, wheel->name.package, value,
-			   !wheel->name.package[0] || is_same_name(value, wheel->name.package));
-	else if (strcasecmp(name, "Version") == 0)
-		check_once(wheel, name, &fields->has_package_version, wheel->version, value,
-			   strcmp(value, wheel->version) == 0);
-	else if (strcasecmp(name, "License-Expression") == 0)
-		check_once(wheel, name, &fields->has_expression, "an SPDX expression", "nothing",
-			   value[0] != '\0');
-	else if (strcasecmp(name, "Classifier") == 0 && strncmp(value, "License ::", 10) == 0)
-		kc_finding_add(wheel->findings, "METADATA",
-			       "no classifiers of licences, which License-Expression replaces", value);
-	else if (strcasecmp(name, "License-File") == 0) {
-		/* A hostile wheel lists a million; upstream's have 16. */
-		if (++fields->licence_files <= LICENCE_FILES_MAX)
-			check_licence_file(wheel, value);
-	}
-}
-
-int kc_wheel_check_metadata(struct kc_wheel_case *wheel, struct kc_error *err)
-{
-	struct kc_wheel_header header = { .next = kc_wheel_dist_info_text(wheel, "METADATA") };
-	struct fields fields = { .licence_files = 0 };
-	const struct {
-		const bool *has;
-		const char *field;
-	} required[] = { { &fields.has_version, "Metadata-Version: 2.4" },
-			 { &fields.has_name, "Name" },
-			 { &fields.has_package_version, "Version" },
-			 { &fields.has_expression, "License-Expression" } };
-
-	if (!header.next)
-		return 0;
-	while (kc_wheel_next_header(&header))
-		take_field(wheel, &header, &fields);
-	for (size_t i = 0; i < KC_ARRAY_LENGTH(required); i++)
-		if (!*required[i].has)
-			kc_finding_add(wheel->findings, "METADATA", required[i].field, "no such field");
-	if (fields.licence_files > LICENCE_FILES_MAX)
-		kc_finding_add_number(wheel->findings, "METADATA", "at most 1000 of License-File",
-				      fields.licence_files);
-	if (fields.licence_files == 0)
-		kc_finding_add(wheel->findings, "METADATA", "License-File", "no such field");
-	return 0;
 }
 
 /* --- RECORD --- */

@@ -48,11 +48,16 @@ struct kc_wheel_case {
 /* The text of dist-info's member `name`: borrowed; NULL after a finding if it is missing, too long or no text. */
 const char *kc_wheel_dist_info_text(struct kc_wheel_case *wheel, const char *name);
 
+/* The path of dist-info's member `name`; false if it is too long. */
+bool kc_wheel_dist_info_name(const struct kc_wheel_case *wheel, const char *name,
+			     char ret_path[KC_WHEEL_NAME_BYTES]);
+
 /* Header after header of RFC 822 style: false at the empty line or the end. Values that do not fit are cut. */
 struct kc_wheel_header {
 	const char *next; /* where to go on */
 	char name[64];
 	char value[1024];
+	bool is_plain; /* printable ASCII in one line, and not cut */
 };
 bool kc_wheel_next_header(struct kc_wheel_header *header);
 

@@ -156,7 +156,7 @@ int kc_wheel_check_tags(struct kc_wheel_case *wheel, struct kc_error *err)
 struct said {
 	struct kc_buffer tags; /* "py3-none-a, py3-none-b" */
 	size_t tag_count, right_count;
-	bool has_version, has_purelib;
+	bool has_version, has_purelib, has_generator;
 };
 
 /* "py3-none-x" of a file name with that python, that abi, and x among its platforms. */
@@ -169,21 +169,42 @@ static bool is_of_name(const struct kc_wheel_case *wheel, const struct tag_set *
 	       contains(set->items, set->count, tag + strlen(start));
 }
 
+/* Above all Build: the file names of these wheels have no build tag that it could be. */
+static void refuse_header(struct kc_wheel_case *wheel, const struct kc_wheel_header *header)
+{
+	char found[sizeof(header->name) + sizeof(header->value) + 2];
+
+	(void)snprintf(found, sizeof(found), "%s: %s", header->name, header->value);
+	kc_finding_add(wheel->findings, "WHEEL",
+		       "Wheel-Version, Generator, Root-Is-Purelib (once each) and Tag, and no other line",
+		       header->name[0] ? found : header->value);
+}
+
+static void take_once(struct kc_wheel_case *wheel, bool *has, const char *expected, const char *value,
+		      const char *right)
+{
+	if (*has || strcmp(value, right) != 0)
+		kc_finding_add(wheel->findings, "WHEEL", expected, value);
+	*has = true;
+}
+
 static int take_header(struct kc_wheel_case *wheel, const struct tag_set *set,
 		       const struct kc_wheel_header *header, struct said *said)
 {
-	if (strcasecmp(header->name, "Wheel-Version") == 0) {
-		if (said->has_version || strcmp(header->value, "1.0") != 0)
-			kc_finding_add(wheel->findings, "WHEEL", "Wheel-Version: 1.0", header->value);
-		said->has_version = true;
-	} else if (strcasecmp(header->name, "Root-Is-Purelib") == 0) {
-		if (said->has_purelib || strcmp(header->value, "false") != 0)
-			kc_finding_add(wheel->findings, "WHEEL", "Root-Is-Purelib: false", header->value);
-		said->has_purelib = true;
-	} else if (strcasecmp(header->name, "Tag") == 0) {
+	if (!header->is_plain)
+		kc_finding_add(wheel->findings, "WHEEL", "lines of printable ASCII characters",
+			       header->value);
+	else if (strcasecmp(header->name, "Wheel-Version") == 0)
+		take_once(wheel, &said->has_version, "Wheel-Version: 1.0", header->value, "1.0");
+	else if (strcasecmp(header->name, "Root-Is-Purelib") == 0)
+		take_once(wheel, &said->has_purelib, "Root-Is-Purelib: false", header->value, "false");
+	else if (strcasecmp(header->name, "Tag") == 0) {
 		said->right_count += is_of_name(wheel, set, header->value);
 		return kc_buffer_printf(&said->tags, "%s%s", said->tag_count++ ? ", " : "", header->value);
-	}
+	} else if (strcasecmp(header->name, "Generator") == 0 && !said->has_generator)
+		said->has_generator = true; /* whoever it was */
+	else
+		refuse_header(wheel, header);
 	return 0;
 }
 

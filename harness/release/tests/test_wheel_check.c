@@ -206,6 +206,14 @@ static void wrong_names_and_tags_are_found(void)
 		{ "wheel-file", "py3-none-win32", INFO "WHEEL", WHEEL_START TAGS "Tag: py3-none-win32\n" },
 		{ "wheel-file", "Wheel-Version: 1.0, found 2.0", INFO "WHEEL",
 		  "Wheel-Version: 2.0\nRoot-Is-Purelib: false\n" TAGS },
+		{ "wheel-file", "and no other line, found Build: 1", INFO "WHEEL",
+		  WHEEL_START "Build: 1\n" TAGS },
+		{ "wheel-file", "and no other line, found Evil: yes", INFO "WHEEL",
+		  WHEEL_START TAGS "Evil: yes\n" },
+		{ "wheel-file", "(once each) and Tag, and no other line, found Generator: b", INFO "WHEEL",
+		  WHEEL_START "Generator: a\nGenerator: b\n" TAGS },
+		{ "wheel-file", "lines of printable ASCII", INFO "WHEEL",
+		  WHEEL_START "Generator: a\rBuild: 1\n" TAGS },
 		{ "wheel-file", "no such member", INFO "WHEEL", NULL },
 	};
 
@@ -240,6 +248,56 @@ static void wrong_metadata_is_found(void)
 	check_changes(changes, KC_ARRAY_LENGTH(changes));
 }
 
+/* What pip would act on, or a reader take for true, though no krunner wheel has it. */
+static void fields_that_no_krunner_wheel_has_are_found(void)
+{
+	static const struct change changes[] = {
+		{ "metadata", "found Requires-Dist: evil", INFO "METADATA",
+		  NAMED LICENSED "Requires-Dist: evil\n" },
+		{ "metadata", "found requires-dist: evil", INFO "METADATA",
+		  NAMED LICENSED "requires-dist: evil\n" },
+		{ "metadata", "found Provides-Extra: x", INFO "METADATA",
+		  NAMED LICENSED "Provides-Extra: x\n" },
+		{ "metadata", "found Requires-External: x", INFO "METADATA",
+		  NAMED LICENSED "Requires-External: x\n" },
+		{ "metadata", "found Obsoletes-Dist: x", INFO "METADATA",
+		  NAMED LICENSED "Obsoletes-Dist: x\n" },
+		{ "metadata", "found Description: x", INFO "METADATA", NAMED LICENSED "Description: x\n" },
+		{ "metadata", "Dynamic: license-file, found Dynamic: requires-dist", INFO "METADATA",
+		  NAMED LICENSED "Dynamic: requires-dist\n" },
+		{ "metadata", "Dynamic, found one more", INFO "METADATA",
+		  NAMED LICENSED "Dynamic: license-file\nDynamic: license-file\n" },
+		{ "metadata", "Requires-Python: >=3.9, found Requires-Python: >=2", INFO "METADATA",
+		  NAMED LICENSED "Requires-Python: >=2\n" },
+		{ "metadata", "found Project-URL: Homepage, https://evil.example", INFO "METADATA",
+		  NAMED LICENSED "Project-URL: Homepage, https://evil.example\n" },
+		{ "metadata", "printable ASCII characters, found Requires-Python", INFO "METADATA",
+		  NAMED LICENSED "Requires-Python: >=3.9\rRequires-Dist: evil\n" },
+		{ "metadata", "found Requires-Dist: evil", INFO "METADATA",
+		  NAMED LICENSED "Dynamic: license-file\n Requires-Dist: evil\n" },
+		{ "metadata", "lines of FIELD: VALUE", INFO "METADATA", NAMED LICENSED "evil\n" },
+		{ "metadata", "License-Expression: an SPDX expression, found MIT MIT", INFO "METADATA",
+		  NAMED "License-Expression: MIT MIT\nLicense-File: LICENSE\n" },
+		{ "metadata", "licenses/evil: expected a License-File in METADATA, found none",
+		  .added = INFO "licenses/evil", .added_text = "" },
+	};
+
+	check_changes(changes, KC_ARRAY_LENGTH(changes));
+}
+
+static void a_published_field_is_let_through(void)
+{
+	static const struct change change = { NULL, NULL, INFO "METADATA",
+					      NAMED LICENSED
+					      "Requires-Python: >=3.9\nDynamic: license-file\n" };
+	KC_CLEANUP_BUFFER struct kc_buffer wheel = KC_BUFFER_INIT(KC_TEST_WHEEL_BYTES);
+	KC_CLEANUP_FINDINGS struct kc_findings findings = { .check = "" };
+
+	make_changed(&change, &wheel);
+	check(&wheel, KC_TEST_WHEEL_NAME, &findings);
+	KC_CHECK(kc_findings_are_none(&findings));
+}
+
 /* Nor does a list of licences without an end take time without one. */
 static void a_million_licences_are_found(void)
 {
@@ -257,7 +315,7 @@ static void a_million_licences_are_found(void)
 static void a_record_that_is_not_exact_is_found(void)
 {
 	static const struct change changes[] = {
-		{ "record", "a line in RECORD, found none", .added = INFO "licenses/x", .added_text = "x",
+		{ "record", "a line in RECORD, found none", .added = INFO "sboms/x", .added_text = "x",
 		  .record_is_old = true },
 		{ "record", "expected a member, as RECORD lists it", PLACE "licenses/LICENSE.zmq.txt", NULL,
 		  .record_is_old = true },
@@ -310,25 +368,24 @@ static void wrong_contents_are_found(void)
 		  NULL },
 		{ "volume", "expected the bytes of the volume's bin/ttyd", PLACE "ttyd_linux.x86_64.bin",
 		  "#!/bin/sh\n" },
-		{ "zip-views", "expected as many bytes as the directory says", .added = INFO "licenses/x",
+		{ "zip-views", "expected as many bytes as the directory says", .added = INFO "sboms/x",
 		  .added_text = "/etc/passwd", .mode = S_IFLNK | 0777, .others_may_find = true },
 		{ "zip-members", "expected one member of a name, found two", .added = PLACE "plugin.py",
 		  .added_text = "import os\n", .others_may_find = true },
-		{ "zip-members", "expected a regular file, found mode 120777", .added = INFO "licenses/x",
+		{ "zip-members", "expected a regular file, found mode 120777", .added = INFO "sboms/x",
 		  .added_text = "/etc/passwd", .mode = S_IFLNK | 0777, .others_may_find = true },
-		{ "zip-members", "nobody gains by", .added = INFO "licenses/x", .added_text = "",
+		{ "zip-members", "nobody gains by", .added = INFO "sboms/x", .added_text = "",
 		  .mode = S_IFREG | 04755 },
-		{ "zip-members", "nobody gains by", .added = INFO "licenses/x", .added_text = "",
+		{ "zip-members", "nobody gains by", .added = INFO "sboms/x", .added_text = "",
 		  .mode = S_IFREG | 0666 },
-		{ "zip-members", "names that differ in more than case", .added = INFO "licenses/license",
+		{ "zip-members", "names that differ in more than case", .added = INFO "entry_points.TXT",
+		  .added_text = "", .others_may_find = true },
+		{ "zip-members", "a name without . and ..", .added = INFO "sboms/../x", .added_text = "" },
+		{ "zip-members", "a name without . and ..", .added = INFO "sboms/./x", .added_text = "" },
+		{ "zip-members", "a name without empty parts", .added = INFO "sboms//x", .added_text = "" },
+		{ "zip-members", "without spaces and backslashes", .added = INFO "sboms/..\\x",
 		  .added_text = "" },
-		{ "zip-members", "a name without . and ..", .added = INFO "licenses/../x", .added_text = "" },
-		{ "zip-members", "a name without . and ..", .added = INFO "licenses/./x", .added_text = "" },
-		{ "zip-members", "a name without empty parts", .added = INFO "licenses//x",
-		  .added_text = "" },
-		{ "zip-members", "without spaces and backslashes", .added = INFO "licenses/..\\x",
-		  .added_text = "" },
-		{ "zip-members", "printable ASCII", .added = INFO "licenses/\x1b[2J", .added_text = "" },
+		{ "zip-members", "printable ASCII", .added = INFO "sboms/\x1b[2J", .added_text = "" },
 	};
 
 	check_changes(changes, KC_ARRAY_LENGTH(changes));
@@ -420,7 +477,8 @@ static void every_check_has_a_name_of_its_own(void)
 
 KC_TEST_SUITE_WITH(wheel_check, KC_LABEL_FAST, make_sound_wheel, release_sound_wheel,
 		   KC_TEST(a_sound_wheel_has_no_finding), KC_TEST(wrong_names_and_tags_are_found),
-		   KC_TEST(wrong_metadata_is_found), KC_TEST(a_million_licences_are_found),
+		   KC_TEST(wrong_metadata_is_found), KC_TEST(fields_that_no_krunner_wheel_has_are_found),
+		   KC_TEST(a_published_field_is_let_through), KC_TEST(a_million_licences_are_found),
 		   KC_TEST(a_record_that_is_not_exact_is_found), KC_TEST(wrong_contents_are_found),
 		   KC_TEST(a_wrong_volume_is_found), KC_TEST(what_is_no_wheel_is_a_finding),
 		   KC_TEST(what_is_behind_a_wheel_is_found), KC_TEST(no_damage_goes_unnoticed),
