@@ -2,9 +2,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
 
 /* Moves past one of `separators`, if there is one. */
@@ -215,6 +217,68 @@ int kc_version_compare(const struct kc_version *a, const struct kc_version *b)
 	int order = compare_public(a, b);
 
 	return order ? order : compare_local(a->local, b->local);
+}
+
+/* How many numbers of the release part are written, without a zero behind the third. */
+static size_t count_release(const char *text, const struct kc_version *version)
+{
+	const char *epoch = strchr(text, '!'), *next = epoch ? epoch + 1 : skip_separator(text, "vV");
+	size_t count = 0;
+
+	while (isdigit((unsigned char)*next)) {
+		count++;
+		next += strspn(next, "0123456789");
+		next = skip_separator(next, ".");
+	}
+	while (count > 3 && version->release[count - 1] == 0)
+		count--;
+	return count;
+}
+
+static int append_numbers(const char *text, const struct kc_version *version, struct kc_buffer *canonical)
+{
+	size_t count = count_release(text, version);
+	int status = version->epoch ? kc_buffer_printf(canonical, "%" PRIu64 "!", version->epoch) : 0;
+
+	for (size_t i = 0; status == 0 && i < count; i++)
+		status = kc_buffer_printf(canonical, "%s%" PRIu64, i ? "." : "", version->release[i]);
+	return status;
+}
+
+static int append_suffixes(const struct kc_version *version, struct kc_buffer *canonical)
+{
+	static const char *const words[] = {
+		[KC_VERSION_ALPHA] = "a", [KC_VERSION_BETA] = "b", [KC_VERSION_CANDIDATE] = "rc"
+	};
+	int status = 0;
+
+	if (version->pre != KC_VERSION_FINAL)
+		status = kc_buffer_printf(canonical, "%s%" PRIu64, words[version->pre], version->pre_number);
+	if (status == 0 && version->has_post)
+		status = kc_buffer_printf(canonical, ".post%" PRIu64, version->post);
+	if (status == 0 && version->has_dev)
+		status = kc_buffer_printf(canonical, ".dev%" PRIu64, version->dev);
+	if (status == 0 && version->local[0])
+		status = kc_buffer_printf(canonical, "+%s", version->local);
+	return status;
+}
+
+int kc_version_canonical(const char *text, char ret_text[KC_VERSION_TEXT_SIZE])
+{
+	KC_CLEANUP_BUFFER struct kc_buffer canonical = KC_BUFFER_INIT(4 * KC_VERSION_TEXT_SIZE);
+	struct kc_version version;
+	int status = kc_version_parse(text, &version);
+
+	if (status == 0)
+		status = append_numbers(text, &version, &canonical);
+	if (status == 0)
+		status = append_suffixes(&version, &canonical);
+	if (status < 0)
+		return status;
+	if (canonical.length >= KC_VERSION_TEXT_SIZE)
+		return -EINVAL;
+	memcpy(ret_text, kc_buffer_string(&canonical), canonical.length + 1);
+	return 0;
 }
 
 bool kc_version_is_prerelease(const struct kc_version *version)

@@ -36,6 +36,11 @@ int kc_version_parse(const char *text, struct kc_version *ret_version) __attribu
 /* Below, equal or above 0, as PEP 440 orders. */
 int kc_version_compare(const struct kc_version *a, const struct kc_version *b);
 
+/* The one spelling that PEP 440 has for it, which is also the one that indexes and file names have: "4.4.0" for "v04.4.0.0", "4.4.0rc1"
+ * for "4.4.0-RC1". A fourth number and those behind it are left out where they are 0. -EINVAL as above, or if it does not fit. */
+int kc_version_canonical(const char *text, char ret_text[KC_VERSION_TEXT_SIZE])
+	__attribute__((warn_unused_result));
+
 /* Alphas, betas, candidates and development releases. */
 bool kc_version_is_prerelease(const struct kc_version *version);
 

@@ -13,7 +13,16 @@ static void find(struct kc_findings *findings, const char *check, const char *ob
 	kc_finding_add(findings, object, expected, found);
 }
 
-static bool is_whole_number(const char *text)
+const char *kc_agreement_expected_version(const char *version, char ret_text[KC_VERSION_TEXT_SIZE])
+{
+	if (kc_version_canonical(version, ret_text) < 0)
+		return "a version as PEP 440 has it";
+	if (strchr(version, '+'))
+		return "a version without a local part (PEP 440), which no index takes";
+	return strcmp(version, ret_text) == 0 ? NULL : ret_text;
+}
+
+bool kc_agreement_is_volume_version(const char *text)
 {
 	return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 10 && text[0] != '0';
 }
@@ -50,17 +59,29 @@ static void check_volume(const struct kc_agreement *agreement, struct kc_finding
 		     "a directory, which cannot be released");
 	if (!*contents->distro || !*contents->arch)
 		find(findings, "volume", contents->name, "krunner-env.DISTRO.ARCH.tar.xz", contents->name);
-	if (!is_whole_number(agreement->volume_version))
+	if (!kc_agreement_is_volume_version(agreement->volume_version))
 		find(findings, "volume-version", "--volume-version", "a whole number",
 		     agreement->volume_version);
 	if (*told && strcmp(told, agreement->volume_version) != 0)
 		find(findings, "volume-version", "krunner-version", agreement->volume_version, told);
 }
 
+static void check_version(const struct kc_agreement *agreement, struct kc_findings *findings)
+{
+	char canonical[KC_VERSION_TEXT_SIZE];
+	const char *expected = kc_agreement_expected_version(agreement->version, canonical);
+
+	if (expected)
+		find(findings, "version", "--version", expected, agreement->version);
+}
+
 static void check_growth(const struct kc_agreement *agreement, struct kc_findings *findings)
 {
 	const struct kc_contents *previous = agreement->previous;
-	char expected[KC_WHEEL_WORD_SIZE + 32];
+	char expected[KC_WHEEL_WORD_SIZE + 32], canonical[KC_VERSION_TEXT_SIZE];
+	/* How it is spelt has been said. */
+	const char *version =
+		kc_version_canonical(agreement->version, canonical) < 0 ? agreement->version : canonical;
 
 	if (!previous)
 		return;
@@ -71,10 +92,11 @@ static void check_growth(const struct kc_agreement *agreement, struct kc_finding
 	(void)snprintf(expected, sizeof(expected), "newer than %s", previous->package_version);
 	if (!*previous->package_version)
 		find(findings, "previous", previous->name, "a wheel, which has versions", "none");
-	else if (kc_policy_compare_versions(agreement->version, previous->package_version) <= 0)
+	else if (kc_policy_compare_versions(version, previous->package_version) <= 0)
 		find(findings, "version", "--version", expected, agreement->version);
 	(void)snprintf(expected, sizeof(expected), "greater than %s", previous->volume_version);
-	if (is_whole_number(previous->volume_version) && is_whole_number(agreement->volume_version) &&
+	if (kc_agreement_is_volume_version(previous->volume_version) &&
+	    kc_agreement_is_volume_version(agreement->volume_version) &&
 	    kc_policy_compare_versions(agreement->volume_version, previous->volume_version) <= 0)
 		find(findings, "volume-version", "--volume-version", expected, agreement->volume_version);
 }
@@ -83,5 +105,6 @@ void kc_agreement_check(const struct kc_agreement *agreement, struct kc_findings
 {
 	check_python(agreement, findings);
 	check_volume(agreement, findings);
+	check_version(agreement, findings);
 	check_growth(agreement, findings);
 }

@@ -4,7 +4,10 @@
 #ifndef KC_RELEASE_AGREEMENT_H
 #define KC_RELEASE_AGREEMENT_H
 
+#include <stdbool.h>
+
 #include "archive/wheel.h"
+#include "net/pep440.h"
 #include "release/contents.h"
 #include "release/findings.h"
 
@@ -17,6 +20,13 @@ struct kc_agreement {
 	const struct kc_contents
 		*previous; /* the release before, out of its wheel; NULL: this is the first one */
 };
+
+/* What has to be said of a version that a package cannot have: NULL if it can. Only the canonical spelling of PEP 440 is one name for one
+ * release, and no index takes a local part ("4.4.0+x"). `ret_text` may hold the answer. */
+const char *kc_agreement_expected_version(const char *version, char ret_text[KC_VERSION_TEXT_SIZE]);
+
+/* "14": 1 to 9 digits, the first of which is no 0. */
+bool kc_agreement_is_volume_version(const char *text);
 
 /* What does not agree is a finding. */
 void kc_agreement_check(const struct kc_agreement *agreement, struct kc_findings *findings);

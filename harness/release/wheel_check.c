@@ -8,6 +8,7 @@
 
 #include "archive/source.h"
 #include "archive/wheel.h"
+#include "release/agreement.h"
 #include "release/wheel_check_internal.h"
 
 #define TEXT_LIMIT_BYTES 4096u
@@ -152,7 +153,7 @@ static void find_volume_version(struct kc_wheel_case *wheel)
 		       wheel->choice.distribution.volume);
 	member = kc_wheel_members_find(&wheel->members, name);
 	text = member ? kc_buffer_string(&member->text) : "";
-	if (strlen(text) < sizeof(wheel->volume_version) && strspn(text, "0123456789") == strlen(text))
+	if (kc_agreement_is_volume_version(text))
 		memcpy(wheel->volume_version, text, strlen(text) + 1);
 }
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "net/pep440.h"
+#include "release/agreement.h"
 #include "release/wheel_check_internal.h"
 
 #define TEXT_LIMIT_BYTES 4096u
@@ -84,15 +84,16 @@ static int check_dist_info(struct kc_wheel_case *wheel, struct kc_error *err)
 
 int kc_wheel_check_file_name(struct kc_wheel_case *wheel, struct kc_error *err)
 {
-	struct kc_version version;
+	char canonical[KC_VERSION_TEXT_SIZE];
+	const char *expected = kc_agreement_expected_version(wheel->name.version, canonical);
 	int status;
 
 	if (!wheel->name.package[0]) {
 		kc_finding_add(wheel->findings, "", "NAME-VERSION-PYTHON-ABI-PLATFORM.whl", wheel->file_name);
 		return 0;
 	}
-	if (kc_version_parse(wheel->name.version, &version) < 0 || wheel->name.version[0] == 'v')
-		kc_finding_add(wheel->findings, "", "a version as PEP 440 has it", wheel->name.version);
+	if (expected)
+		kc_finding_add(wheel->findings, "", expected, wheel->name.version);
 	status = check_package(wheel, err);
 	if (status == 0)
 		status = check_tag_start(wheel, err);

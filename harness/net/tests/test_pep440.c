@@ -163,7 +163,41 @@ static void normalises_names(void)
 	}
 }
 
+static void each_version_has_one_canonical_spelling(void)
+{
+	static const struct {
+		const char *text, *expected; /* NULL: there is none */
+	} rows[] = {
+		{ "4.4.0", "4.4.0" },
+		{ "4.4", "4.4" },
+		{ "0", "0" },
+		{ "04.4.00", "4.4.0" },
+		{ "v4.4.0", "4.4.0" },
+		{ "4.4.0.0", "4.4.0" },
+		{ "4.4.0.0.1", "4.4.0.0.1" },
+		{ "4.4.0-1", "4.4.0.post1" },
+		{ "4.4.0.rev3", "4.4.0.post3" },
+		{ "4.4.0RC1", "4.4.0rc1" },
+		{ "4.4.0-alpha_2", "4.4.0a2" },
+		{ "4.4.0c", "4.4.0rc0" },
+		{ "4.4.0dev", "4.4.0.dev0" },
+		{ "1.0.0b2.post345.dev456", "1.0.0b2.post345.dev456" },
+		{ "4.4.0+Ubuntu-1", "4.4.0+ubuntu.1" },
+		{ "0!4.4.0", "4.4.0" },
+		{ "01!1.2.3.0", "1!1.2.3" },
+		{ "4..4", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		char canonical[KC_VERSION_TEXT_SIZE] = "";
+
+		KC_CHECK_INT(kc_version_canonical(rows[i].text, canonical), rows[i].expected ? 0 : -EINVAL);
+		KC_CHECK_STRING(canonical, rows[i].expected ? rows[i].expected : "");
+	}
+}
+
 KC_TEST_SUITE(pep440, KC_LABEL_FAST, KC_TEST(orders_as_pep_440_says),
 	      KC_TEST(spellings_of_one_version_are_equal), KC_TEST(refuses_what_is_no_version),
 	      KC_TEST(tells_prereleases), KC_TEST(a_local_part_matters_only_when_asked_for),
-	      KC_TEST(normalises_names));
+	      KC_TEST(normalises_names), KC_TEST(each_version_has_one_canonical_spelling));

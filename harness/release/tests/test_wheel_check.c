@@ -17,6 +17,7 @@
 #define PLACE KC_TEST_DIRECTORY
 #define INFO KC_TEST_DIST_INFO
 #define START "backend_ai_krunner_static_gnu-9.8.7-"
+#define VERSIONED(version) "backend_ai_krunner_static_gnu-" version "-py3-none-" KC_TEST_WHEEL_TAGS ".whl"
 #define WHEEL_START "Wheel-Version: 1.0\nRoot-Is-Purelib: false\n"
 #define TAGS                                                                                                 \
 	"Tag: py3-none-macosx_11_0_x86_64\nTag: py3-none-manylinux2014_x86_64\n"                             \
@@ -183,6 +184,16 @@ static void wrong_names_and_tags_are_found(void)
 		{ "file-name", "NAME-VERSION", .file_name = START "py3-none-" KC_TEST_WHEEL_TAGS ".zip" },
 		{ "file-name", "found Backend_ai_krunner_static_gnu",
 		  .file_name = "Backend_ai_krunner_static_gnu-9.8.7-py3-none-" KC_TEST_WHEEL_TAGS ".whl" },
+		{ "file-name", "expected 9.8.7, found 09.8.7", .file_name = VERSIONED("09.8.7"),
+		  .others_may_find = true },
+		{ "file-name", "expected 9.8.7, found 9.8.7.0", .file_name = VERSIONED("9.8.7.0"),
+		  .others_may_find = true },
+		{ "file-name", "expected 9.8.7rc1, found 9.8.7RC1", .file_name = VERSIONED("9.8.7RC1"),
+		  .others_may_find = true },
+		{ "file-name", "expected a version without a local part", .file_name = VERSIONED("9.8.7+x"),
+		  .others_may_find = true },
+		{ "file-name", "expected a version as PEP 440 has it", .file_name = VERSIONED("9.8.x"),
+		  .others_may_find = true },
 		{ "tags", "expected musllinux_1_1_x86_64, found musllinux_1_2_x86_64", INFO "WHEEL",
 		  WHEEL_START "Tag: py3-none-macosx_11_0_x86_64\nTag: py3-none-manylinux2014_x86_64\n"
 			      "Tag: py3-none-musllinux_1_2_x86_64\n",
@@ -349,6 +360,8 @@ static void wrong_contents_are_found(void)
 		{ "contents", "expected 3.13, found 3.12", PLACE "krunner-python.static-gnu.txt", "3.12\n" },
 		{ "contents", "expected (a whole number), found x", PLACE "krunner-version.static-gnu.txt",
 		  "x" },
+		{ "contents", "expected (a whole number), found 014", PLACE "krunner-version.static-gnu.txt",
+		  "014" },
 		{ "contents", "found alpine", PLACE "versions.txt", "alpine\n" },
 		{ "contents", "found import os", PLACE "plugin.py", "import os\n" },
 		{ "contents", "plugin.py: expected a member, found no such member", PLACE "plugin.py", NULL },
