@@ -23,39 +23,93 @@ static int usage(struct kc_error *err, const char *nearest)
 	return -EINVAL;
 }
 
-/* "manylinux/x86_64, musllinux/x86_64": containers of the table for `host`, or all its hosts where that is NULL. */
-static int append_places(const struct kc_wheels *wheels, const char *host, struct kc_buffer *text)
+/* Of the `index`-th row of the table: its host or its container. NULL from the end on. */
+static const char *place_of(const struct kc_wheels *wheels, size_t index, bool is_container)
 {
-	const char *row_host, *row_container, *last = "";
+	const char *host, *container;
+
+	if (!kc_wheels_row(wheels, index, &host, &container))
+		return NULL;
+	return is_container ? container : host;
+}
+
+static bool is_before(const struct kc_wheels *wheels, size_t end, bool is_container, const char *place)
+{
+	for (size_t i = 0; i < end; i++)
+		if (strcmp(place_of(wheels, i, is_container), place) == 0)
+			return true;
+	return false;
+}
+
+/* "manylinux/x86_64, musllinux/x86_64": each of that column once. */
+static int append_column(const struct kc_wheels *wheels, bool is_container, struct kc_buffer *text)
+{
+	const char *place;
 	int status = 0;
 
-	for (size_t i = 0; status == 0 && kc_wheels_row(wheels, i, &row_host, &row_container); i++) {
-		const char *place = host ? row_container : row_host;
-
-		if ((host && strcmp(host, row_host) != 0) || strcmp(place, last) == 0)
-			continue;
-		status = kc_buffer_printf(text, "%s%s", text->length ? ", " : "", place);
-		last = place;
-	}
+	for (size_t i = 0; status == 0 && (place = place_of(wheels, i, is_container)); i++)
+		if (!is_before(wheels, i, is_container, place))
+			status = kc_buffer_printf(text, "%s%s", text->length ? ", " : "", place);
 	return status;
 }
 
+/* Likewise: containers of the table for `host`. */
+static int append_containers(const struct kc_wheels *wheels, const char *host, struct kc_buffer *text)
+{
+	const char *row_host, *row_container;
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && kc_wheels_row(wheels, i, &row_host, &row_container); i++)
+		if (strcmp(host, row_host) == 0)
+			status = kc_buffer_printf(text, "%s%s", text->length ? ", " : "", row_container);
+	return status;
+}
+
+/* "musl/x86_64" begins "musllinux/x86_64", however many letters are missing. */
+static bool is_short_for(const char *typed, const char *place)
+{
+	size_t typed_length = strcspn(typed, "/"), length = strcspn(place, "/");
+
+	return typed_length >= 3 && typed_length < length && strncmp(typed, place, typed_length) == 0 &&
+	       strcmp(typed + typed_length, place + length) == 0;
+}
+
+static int refuse_place(const struct kc_wheels *wheels, bool is_container, const char *place,
+			const char *meant, struct kc_error *err)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer there_is = KC_BUFFER_INIT(TEXT_LIMIT);
+	const char *option = is_container ? "container" : "host";
+	int status = append_column(wheels, is_container, &there_is);
+
+	if (status < 0)
+		return kc_error_errno(err, status, "select a wheel");
+	if (!strchr(place, '/'))
+		(void)kc_error_set(err, EINVAL, "select --%s: `%s` lacks its /ARCH: expected PLATFORM/ARCH",
+				   option, place);
+	else
+		(void)kc_error_set(err, EINVAL, "select --%s: unknown PLATFORM/ARCH `%s`", option, place);
+	(void)usage(err, meant);
+	if (!meant)
+		kc_error_hint(err, "there is %s", kc_buffer_string(&there_is));
+	return -EINVAL;
+}
+
 /* Is `place` anywhere in that column of the table? Else a usage error. */
-static int check_place(const struct kc_wheels *wheels, const char *option, const char *place,
+static int check_place(const struct kc_wheels *wheels, bool is_container, const char *place,
 		       struct kc_error *err)
 {
 	struct kc_nearest nearest = KC_NEAREST_INIT(place);
-	const char *places[2];
+	const char *known, *meant = NULL;
 
-	for (size_t i = 0; kc_wheels_row(wheels, i, &places[0], &places[1]); i++) {
-		const char *known = places[strcmp(option, "container") == 0];
-
+	for (size_t i = 0; (known = place_of(wheels, i, is_container)); i++) {
 		if (strcmp(known, place) == 0)
 			return 0;
-		kc_nearest_try(&nearest, known);
+		if (is_short_for(place, known))
+			meant = known;
+		if (strchr(place, '/'))
+			kc_nearest_try(&nearest, known);
 	}
-	(void)kc_error_set(err, EINVAL, "select --%s: unknown PLATFORM/ARCH `%s`", option, place);
-	return usage(err, nearest.word);
+	return refuse_place(wheels, is_container, place, meant ? meant : nearest.word, err);
 }
 
 static int check(const struct kc_wheels *wheels, const struct kc_options *options, struct kc_error *err)
@@ -73,14 +127,14 @@ static int check(const struct kc_wheels *wheels, const struct kc_options *option
 				   options->package_version);
 		return usage(err, NULL);
 	}
-	status = check_place(wheels, "host", options->host, err);
-	return status < 0 ? status : check_place(wheels, "container", options->container, err);
+	status = check_place(wheels, false, options->host, err);
+	return status < 0 ? status : check_place(wheels, true, options->container, err);
 }
 
 static int refuse(const struct kc_wheels *wheels, const struct kc_options *options, struct kc_error *err)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer there_is = KC_BUFFER_INIT(TEXT_LIMIT);
-	int status = append_places(wheels, options->host, &there_is);
+	int status = append_containers(wheels, options->host, &there_is);
 
 	if (status < 0)
 		return kc_error_errno(err, status, "select a wheel");

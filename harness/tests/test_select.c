@@ -36,6 +36,31 @@ static void the_table_answers(void)
 		  KC_EXIT_USAGE,
 		  "",
 		  "select --container: unknown PLATFORM/ARCH `macos/aarch64`" },
+		{ { "--host", "musl/x86_64", "--container", "manylinux/x86_64" },
+		  KC_EXIT_USAGE,
+		  "",
+		  "hint: did you mean `musllinux/x86_64`?\n" },
+		{ { "--host", "mac/aarch64", "--container", "manylinux/x86_64" },
+		  KC_EXIT_USAGE,
+		  "",
+		  "hint: did you mean `macos/aarch64`?\n" },
+		{ { "--host", "macos/aarch64", "--container", "musl/aarch64" },
+		  KC_EXIT_USAGE,
+		  "",
+		  "select --container: unknown PLATFORM/ARCH `musl/aarch64`\n"
+		  "hint: did you mean `musllinux/aarch64`?\n" },
+		{ { "--host", "musllinux", "--container", "manylinux/x86_64" },
+		  KC_EXIT_USAGE,
+		  "",
+		  "select --host: `musllinux` lacks its /ARCH: expected PLATFORM/ARCH\n"
+		  "hint: there is manylinux/x86_64, manylinux/aarch64, musllinux/x86_64, musllinux/aarch64, "
+		  "macos/x86_64, macos/aarch64\n" },
+		{ { "--host", "macos/x86_64", "--container", "manylinux" },
+		  KC_EXIT_USAGE,
+		  "",
+		  "select --container: `manylinux` lacks its /ARCH: expected PLATFORM/ARCH\n"
+		  "hint: there is manylinux/x86_64, musllinux/x86_64, manylinux/aarch64, "
+		  "musllinux/aarch64\n" },
 		{ { "--container", "manylinux/aarch64" }, KC_EXIT_USAGE, "", "--host is missing" },
 		{ { "--host", "manylinux/aarch64" }, KC_EXIT_USAGE, "", "--container is missing" },
 		{ { "--host", "macos/aarch64", "--container", "manylinux/aarch64", "--version", "../4" },
