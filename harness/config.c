@@ -113,20 +113,15 @@ static int apply_variable(struct kc_options *options, const char *entry, kc_conf
 
 /* The file */
 
-/* Where the key stands; the text has been parsed. A text inside that looks the same is one in a value: those of keys come first
- * in no order that matters for people. */
+/* Where the key stands; the text has been parsed. */
 static void find_key(const char *file, const char *text, const char *key, struct place *place)
 {
-	size_t length = strlen(key), line = 1, column = 1;
+	size_t line, column;
 
-	for (const char *at = text; *at; at++) {
-		if (*at == '"' && strncmp(at + 1, key, length) == 0 && at[1 + length] == '"' &&
-		    at[2 + length + strspn(at + 2 + length, " \t\r\n")] == ':')
-			break;
-		column = *at == '\n' ? 1 : column + 1;
-		line += *at == '\n';
-	}
-	(void)snprintf(place->text, sizeof(place->text), "%s:%zu:%zu", file, line, column);
+	if (kc_json_locate_key(text, key, 1, &line, &column))
+		(void)snprintf(place->text, sizeof(place->text), "%s:%zu:%zu", file, line, column);
+	else
+		(void)snprintf(place->text, sizeof(place->text), "%s", file);
 }
 
 static int store_list(struct kc_options *options, const struct kc_option_row *row, const cJSON *list,

@@ -139,8 +139,7 @@ int kc_json_get_object(const cJSON *object, const char *key, const char *where, 
 	return get(object, key, where, cJSON_Object, "an object", ret_object, err);
 }
 
-int kc_json_refuse_unknown(const cJSON *object, const char *const known[], const char *where,
-			   struct kc_error *err)
+const char *kc_json_find_unknown(const cJSON *object, const char *const known[])
 {
 	for (const cJSON *child = object->child; child; child = child->next) {
 		size_t i = 0;
@@ -148,7 +147,59 @@ int kc_json_refuse_unknown(const cJSON *object, const char *const known[], const
 		while (known[i] && strcmp(known[i], child->string) != 0)
 			i++;
 		if (!known[i])
-			return kc_error_set(err, EBADMSG, "%s: unknown key \"%s\"", where, child->string);
+			return child->string;
 	}
-	return 0;
+	return NULL;
+}
+
+/* The quote at the end of a string that begins at `start`. */
+static const char *end_of_string(const char *start)
+{
+	const char *at = start + 1;
+
+	while (*at && *at != '"')
+		at += at[0] == '\\' && at[1] ? 2 : 1;
+	return at;
+}
+
+static bool is_key(const char *start, const char *end, const char *key)
+{
+	return (size_t)(end - start) == strlen(key) + 1 && strncmp(start + 1, key, strlen(key)) == 0 &&
+	       *end && end[1 + strspn(end + 1, " \t\r\n")] == ':';
+}
+
+bool kc_json_locate_key(const char *text, const char *key, unsigned int depth, size_t *ret_line,
+			size_t *ret_column)
+{
+	const char *line = text;
+	unsigned int deep = 0;
+
+	*ret_line = 1;
+	for (const char *at = text; *at; at++) {
+		const char *start = at;
+
+		if (*at == '\n') {
+			line = at + 1;
+			++*ret_line;
+		}
+		deep += *at == '{' || *at == '[';
+		deep -= *at == '}' || *at == ']';
+		if (*at != '"')
+			continue;
+		at = end_of_string(start);
+		*ret_column = (size_t)(start - line) + 1;
+		if (deep == depth && is_key(start, at, key))
+			return true;
+		if (!*at)
+			break;
+	}
+	return false;
+}
+
+int kc_json_refuse_unknown(const cJSON *object, const char *const known[], const char *where,
+			   struct kc_error *err)
+{
+	const char *unknown = kc_json_find_unknown(object, known);
+
+	return unknown ? kc_error_set(err, EBADMSG, "%s: unknown key \"%s\"", where, unknown) : 0;
 }

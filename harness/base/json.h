@@ -10,6 +10,7 @@
 #define KC_BASE_JSON_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
@@ -36,6 +37,14 @@ int kc_json_get_array(const cJSON *object, const char *key, const char *where, c
 		      struct kc_error *err) __attribute__((warn_unused_result));
 int kc_json_get_object(const cJSON *object, const char *key, const char *where, const cJSON **ret_object,
 		       struct kc_error *err) __attribute__((warn_unused_result));
+
+/* The first key of `object` that is not among `known` (NULL-terminated), borrowed; NULL if there is none. */
+const char *kc_json_find_unknown(const cJSON *object, const char *const known[]);
+
+/* Where in `text`, which has been parsed, a key stands for the first time `depth` objects and lists deep: 1 is the outermost. False if
+ * it is not there as it is, without escapes. Columns are bytes. */
+bool kc_json_locate_key(const char *text, const char *key, unsigned int depth, size_t *ret_line,
+			size_t *ret_column);
 
 /* Fails on a key of `object` that is not among `known` (NULL-terminated), naming it: a misspelt key must not
  * be silent. */

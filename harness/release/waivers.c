@@ -10,6 +10,11 @@
 #include "base/json.h"
 #include "sys/file.h"
 
+/* What errors point into. */
+struct source {
+	const char *path, *text;
+};
+
 void kc_waivers_release(struct kc_waivers *waivers)
 {
 	cJSON_Delete(waivers->document);
@@ -40,14 +45,28 @@ static bool read_day(const char *text, int64_t *ret_end_s)
 	return true;
 }
 
+/* Says where in the file it stands. */
+static int refuse_unknown(const cJSON *object, const char *const known[], unsigned int depth,
+			  const char *where, const struct source *source, struct kc_error *err)
+{
+	const char *unknown = kc_json_find_unknown(object, known);
+	size_t line, column;
+
+	if (!unknown)
+		return 0;
+	if (kc_json_locate_key(source->text, unknown, depth, &line, &column))
+		(void)kc_error_set(err, EBADMSG, "%s:%zu:%zu: %s: unknown key \"%s\"", source->path, line,
+				   column, where, unknown);
+	else
+		(void)kc_error_set(err, EBADMSG, "%s: %s: unknown key \"%s\"", source->path, where, unknown);
+	return -EBADMSG;
+}
+
 static int add(struct kc_waivers *waivers, const cJSON *json, struct kc_error *err)
 {
-	static const char *const known[] = { "case", "reason", "expires", NULL };
 	struct kc_waiver waiver = { 0 };
-	int status = kc_json_refuse_unknown(json, known, "waiver", err);
+	int status = kc_json_get_string(json, "case", "waiver", &waiver.identity, err);
 
-	if (status == 0)
-		status = kc_json_get_string(json, "case", "waiver", &waiver.identity, err);
 	if (status == 0)
 		status = kc_json_get_string(json, "reason", "waiver", &waiver.reason, err);
 	if (status == 0)
@@ -67,12 +86,11 @@ static int add(struct kc_waivers *waivers, const cJSON *json, struct kc_error *e
 
 static int read_all(struct kc_waivers *waivers, struct kc_error *err)
 {
-	static const char *const known[] = { "$schema", "version", "waivers", NULL };
 	const cJSON *version = cJSON_GetObjectItemCaseSensitive(waivers->document, "version"), *list = NULL,
 		    *item;
-	int status = kc_json_refuse_unknown(waivers->document, known, "waivers", err);
+	int status = 0;
 
-	if (status == 0 && (!cJSON_IsNumber(version) || version->valueint != 1))
+	if (!cJSON_IsNumber(version) || version->valueint != 1)
 		status = kc_error_set(err, EBADMSG, "\"version\" is not 1");
 	if (status == 0)
 		status = kc_json_get_array(waivers->document, "waivers", "waivers", &list, err);
@@ -92,6 +110,27 @@ static int read_all(struct kc_waivers *waivers, struct kc_error *err)
 	return 0;
 }
 
+static int refuse_all_unknown(const struct kc_waivers *waivers, const struct source *source,
+			      struct kc_error *err)
+{
+	static const char *const known[] = { "$schema", "version", "waivers", NULL };
+	static const char *const known_of_one[] = { "case", "reason", "expires", NULL };
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(waivers->document, "waivers"), *item;
+	int status = refuse_unknown(waivers->document, known, 1, "waivers", source, err);
+
+	if (status < 0)
+		kc_error_hint(err, "known are version and waivers");
+	cJSON_ArrayForEach(item, list)
+	{
+		if (status < 0 || !cJSON_IsObject(item))
+			break;
+		status = refuse_unknown(item, known_of_one, 3, "waiver", source, err);
+		if (status < 0)
+			kc_error_hint(err, "known are case, reason and expires");
+	}
+	return status;
+}
+
 int kc_waivers_load(const char *path, struct kc_waivers *waivers, struct kc_error *err)
 {
 	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(KC_WAIVERS_LIMIT);
@@ -100,12 +139,12 @@ int kc_waivers_load(const char *path, struct kc_waivers *waivers, struct kc_erro
 
 	if (status == 0)
 		status = kc_json_parse(kc_buffer_string(&text), text.length, path, &waivers->document, err);
+	if (status == 0)
+		status = refuse_all_unknown(waivers, &(struct source){ path, kc_buffer_string(&text) }, err);
+	if (status == 0 && read_all(waivers, &cause) < 0)
+		status = kc_error_set(err, cause.code < 0 ? -cause.code : cause.code, "%s: %s", path,
+				      cause.text);
 	if (status < 0)
-		return status;
-	status = read_all(waivers, &cause);
-	if (status < 0) {
 		kc_waivers_release(waivers);
-		return kc_error_set(err, -status, "%s: %s", path, cause.text);
-	}
-	return 0;
+	return status;
 }
