@@ -1,11 +1,13 @@
 #include "release/verify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "release/envelope.h"
 #include "release/verify_internal.h"
+#include "sys/fd.h"
 
 /* A check under way. */
 struct checker {
@@ -302,6 +304,20 @@ static void check_covered(struct checker *checker)
 		OK(checker, "*" KC_VERIFY_PROVENANCE, "every file is a subject");
 }
 
+static void check_contents(struct checker *checker, const char *directory)
+{
+	KC_CLEANUP_FD int opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct kc_release_contents contents = { .directory = opened,
+						      .files = &checker->files,
+						      .verification = checker->verification,
+						      .status = &checker->status };
+
+	if (opened < 0)
+		UNKNOWN(checker, directory, "what is in its files cannot be checked: %s", strerror(errno));
+	else if (checker->status == 0)
+		kc_release_check_contents(&contents);
+}
+
 int kc_release_verify(const char *directory, const struct kc_key *key, bool is_unsigned,
 		      struct kc_verification *verification, struct kc_error *err)
 {
@@ -314,6 +330,7 @@ int kc_release_verify(const char *directory, const struct kc_key *key, bool is_u
 			check_statement(&checker, &checker.files.items[i]);
 		check_archives(&checker);
 		check_covered(&checker);
+		check_contents(&checker, directory);
 		status = checker.status < 0 ? kc_error_errno(err, checker.status, "release `%s`", directory)
 					    : 0;
 	}

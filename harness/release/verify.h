@@ -9,6 +9,10 @@
  *	  PASSED and names its digest, and a provenance likewise;
  *	- every file but SHA256SUMS and the provenance statements themselves is a subject of a provenance statement: this is how a signature
  *	  covers everything.
+ *	- a wheel has no deviation (wheel_check.h), and the archive in it is the one of its name here; every volume is in a wheel;
+ *	- each volume has a bill of materials krunner-env.DISTRO.ARCH.cdx.json that has its digest and the versions that the wheel says;
+ *	- report-*.json are sound reports about volumes here in which nothing failed; in them passed what a test result says passed, and
+ *	  what it warns of was skipped or tried again.
  *
  * Life cycle: 1. a zeroed struct kc_verification  2. kc_release_verify  3. read it  4. kc_verification_release (idempotent).
  */

@@ -2,14 +2,12 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fixtures/tar_maker.h"
 #include "release/zip_settle.h"
 #include "sys/fd.h"
 
@@ -17,32 +15,6 @@ static const struct kc_release_file licences[] = {
 	{ "LICENSE.zmq.txt", "Mozilla Public License\n", 23 },
 	{ "LICENSE.attrs.txt", "The MIT License (MIT)\n", 22 },
 };
-
-void kc_test_volume(struct kc_buffer *xz, const struct kc_test_volume_parts *parts)
-{
-	static const struct kc_test_volume_parts sound = { .machine = EM_X86_64, .ttyd_machine = EM_X86_64 };
-	KC_CLEANUP_BUFFER struct kc_buffer tar = KC_BUFFER_INIT(1u << 20);
-	const struct kc_test_volume_parts *of = parts ? parts : &sound;
-	Elf64_Ehdr header = { .e_ident = ELFMAG, .e_machine = (Elf64_Half)of->machine };
-	Elf64_Ehdr ttyd = { .e_ident = ELFMAG, .e_machine = (Elf64_Half)of->ttyd_machine };
-	const struct kc_tar_item program = {
-		.name = "./bin/ttyd", .mode = 0755, .data = (const char *)&ttyd, .data_bytes = sizeof(ttyd)
-	};
-	const struct kc_tar_item items[] = {
-		{ .name = "./bin/", .type = '5' },
-		{ .name = "./bin/python", .type = '2', .link = "python3" },
-		{ .name = "./bin/python3", .type = '2', .link = of->python ? of->python : "python3.13" },
-		{ .name = "./bin/python3.13", .data = (const char *)&header, .data_bytes = sizeof(header) },
-	};
-
-	header.e_ident[EI_CLASS] = ttyd.e_ident[EI_CLASS] = ELFCLASS64;
-	for (size_t i = 0; i < KC_ARRAY_LENGTH(items); i++)
-		kc_tar_add(&tar, &items[i]);
-	for (int i = of->without_ttyd; i < 1 + of->two_ttyds; i++)
-		kc_tar_add(&tar, &program);
-	kc_tar_end(&tar);
-	kc_xz_pack(xz, tar.data, tar.length);
-}
 
 int kc_test_file(const void *bytes, size_t length)
 {

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "compat/wheels.h"
+#include "fixtures/small_volume.h"
 #include "release/wheel_writer.h"
 
 #define KC_TEST_WHEEL_BYTES (64u << 20)
@@ -19,15 +20,6 @@ struct kc_test_order {
 	struct kc_buffer volume;     /* the archive */
 	char sha256[KC_SHA256_HEX_SIZE];
 };
-
-struct kc_test_volume_parts {
-	const char *python; /* what bin/python leads to; NULL: python3.13 */
-	unsigned int machine, ttyd_machine;
-	bool without_ttyd, two_ttyds;
-};
-
-/* Appends a tar.xz; NULL: a sound one for x86_64. */
-void kc_test_volume(struct kc_buffer *xz, const struct kc_test_volume_parts *parts);
 
 /* An order for a sound volume, whose descriptor is a memfd. 0 or -1, said on standard output: fit for a set-up. */
 int kc_test_order_make(struct kc_test_order *test);

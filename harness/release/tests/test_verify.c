@@ -347,6 +347,87 @@ static void a_statement_is_what_its_name_says(void)
 	KC_CHECK(has(&verification, KC_VERIFIED_FAILED, ARCHIVE, "counts for nothing"));
 }
 
+#define BILL KC_RELEASE_MAKER_STEM ".cdx.json"
+#define WHEEL                                                                                                \
+	"backend_ai_krunner_static_gnu-4.4.0-py3-none-macosx_11_0_x86_64.manylinux2014_x86_64."              \
+	"musllinux_1_1_x86_64.whl"
+
+/* Everything is listed and signed by the right key, and does not agree. */
+static void finds_what_does_not_agree(void)
+{
+	static const struct {
+		struct kc_release_maker_flaw flaw;
+		const char *object, *text;
+	} rows[] = {
+		{ { .file = WHEEL, .from = "[backendai_krunner_v10]", .to = "[backendai_krunner_v11]" },
+		  WHEEL,
+		  "zip-views: expected what libarchive can read" },
+		{ { .file = WHEEL, .from = "PK", .to = "pk" }, WHEEL, "zip-views: expected" },
+		{ { .is_other_volume = true }, WHEEL, "the archive in it has the SHA-256" },
+		{ { .without_wheel = true }, ARCHIVE, "no wheel here holds it" },
+		{ { .file = BILL, .from = "4.4.0", .to = "4.3.0" },
+		  BILL,
+		  "the version of its volume is `4.3.0`, and here it is `4.4.0`" },
+		{ { .file = BILL, .from = "\"14\"", .to = "\"13\"" },
+		  BILL,
+		  "the volume version of its volume is `13`" },
+		{ { .file = BILL, .from = "SHA-256", .to = "SHA-512" },
+		  BILL,
+		  "the SHA-256 of its volume is ``, and" },
+		{ { .file = BILL, .from = "static-gnu", .to = "alpine" }, BILL, "the name of its volume is" },
+		{ { .file = BILL, .from = "}", .to = "" }, BILL, "not valid JSON" },
+		{ { .failing = "ssl" },
+		  RESULT,
+		  "it says that centos7.imports.ssl passed, and in report-1.json it is fail" },
+		{ { .failing = "ssl" },
+		  "report-1.json",
+		  "1 of its cases did not pass: centos7.imports.ssl is fail" },
+		{ { .is_other_report = true },
+		  "report-1.json",
+		  "on centos7 it is about a volume with the SHA-256 `0000" },
+		{ { .is_other_report = true },
+		  RESULT,
+		  "it says that centos7.imports.zmq passed, and no report here does" },
+		{ { .file = "report-1.json", .from = "no network", .to = "no reason" },
+		  "report-1.json",
+		  "its seal is not that of its contents" },
+		{ { .file = RESULT, .from = "centos7.imports.ssl", .to = "centos7.imports.evil" },
+		  RESULT,
+		  "it says that centos7.imports.evil passed, and no report here does" },
+		{ { .file = RESULT, .from = "centos7.imports.ssl", .to = "centos7.keepalive.ping" },
+		  RESULT,
+		  "it names centos7.keepalive.ping twice" },
+		{ { .file = RESULT,
+		    .from = "\"warnedTests\":[\"centos7.keepalive.ping\"",
+		    .to = "\"warnedTests\":[\"centos7.imports.x\"" },
+		  RESULT,
+		  "it says that centos7.imports.x was waived or tried again, and no report here does" },
+		{ { .file = RESULT, .from = "\"centos7.imports.ssl\"", .to = "7" },
+		  RESULT,
+		  "\"passedTests\" has an item that is no text" },
+		{ { .file = RESULT,
+		    .from = "\"name\":\"report-1.json\"",
+		    .to = "\"name\":\"report-2.json\"" },
+		  RESULT,
+		  "the report report-2.json that it names is not here" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP_TEMPORARY struct kc_temporary release = { 0 };
+		KC_CLEANUP_VERIFICATION struct kc_verification verification = { 0 };
+		char path[PATH_MAX + 64];
+		const char *const signers[] = { key_path("pem", path), NULL };
+		struct kc_error err = { 0 };
+
+		KC_REQUIRE_OK(kc_temporary_make(&release, &err), err);
+		KC_REQUIRE_OK(kc_release_maker_write_flawed(release.path, signers, &rows[i].flaw, &err), err);
+		KC_CHECK_OK(verify(release.path, "pem.pub", false, &verification, &err), err);
+		KC_CHECK_INT(kc_verification_verdict(&verification), KC_VERIFIED_FAILED);
+		KC_CHECK_MESSAGE(has(&verification, KC_VERIFIED_FAILED, rows[i].object, rows[i].text),
+				 "row %zu: %s: %s", i, rows[i].object, rows[i].text);
+	}
+}
+
 static void what_cannot_be_checked_is_no_pass(void)
 {
 	KC_CLEANUP_TEMPORARY struct kc_temporary release = { 0 };
@@ -431,5 +512,5 @@ KC_TEST_SUITE_WITH(verify, KC_LABEL_FAST, make_keys, remove_keys,
 		   KC_TEST(what_is_good_passes_and_only_with_its_key),
 		   KC_TEST(finds_what_is_wrong_with_files), KC_TEST(finds_what_is_wrong_with_statements),
 		   KC_TEST(finds_what_is_wrong_with_envelopes), KC_TEST(a_statement_is_what_its_name_says),
-		   KC_TEST(what_cannot_be_checked_is_no_pass), KC_TEST(reads_no_endless_statement),
-		   KC_TEST(the_command_answers));
+		   KC_TEST(finds_what_does_not_agree), KC_TEST(what_cannot_be_checked_is_no_pass),
+		   KC_TEST(reads_no_endless_statement), KC_TEST(the_command_answers));
