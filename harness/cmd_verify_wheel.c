@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/json.h"
+#include "looking.h"
 #include "output.h"
 #include "release/wheel_check.h"
 #include "reports/text.h"
@@ -138,6 +139,14 @@ static cJSON *start_report(void)
 	return NULL;
 }
 
+static int cannot_open(const char *path, int code, struct kc_error *err)
+{
+	(void)kc_error_errno(err, code, "open `%s`", path);
+	if (code == ENOENT && strstr(path, "=="))
+		kc_error_hint(err, "a published wheel is called pypi:NAME==VERSION");
+	return -code;
+}
+
 /* 1 if there is something wrong with it. */
 static int verify(const struct kc_wheels *wheels, const char *path, cJSON *report, struct kc_error *err)
 {
@@ -149,7 +158,7 @@ static int verify(const struct kc_wheels *wheels, const char *path, cJSON *repor
 	int status;
 
 	if (fd < 0 || fstat(fd, &status_of) < 0)
-		return kc_error_errno(err, errno, "open `%s`", path);
+		return cannot_open(path, errno, err);
 	if (!S_ISREG(status_of.st_mode))
 		return kc_error_set(err, EINVAL, "open `%s`: it is not a file", path);
 	status = kc_wheel_check(wheels, fd, base_name(path), &findings, &identity, err);
@@ -160,6 +169,19 @@ static int verify(const struct kc_wheels *wheels, const char *path, cJSON *repor
 	return status < 0 ? status : !kc_findings_are_none(&findings);
 }
 
+/* What is published is fetched first, and goes by its own name. */
+static int verify_operand(const struct kc_wheels *wheels, const struct kc_options *options,
+			  const char *operand, cJSON *report, struct kc_error *err)
+{
+	char path[PATH_MAX];
+	int status;
+
+	if (strncmp(operand, "pypi:", strlen("pypi:")) != 0)
+		return verify(wheels, operand, report, err);
+	status = kc_look_fetch(options, operand, path, err);
+	return status < 0 ? status : verify(wheels, path, report, err);
+}
+
 static int verify_all(const struct kc_options *options, cJSON *report, enum kc_exit *ret_exit,
 		      struct kc_error *err)
 {
@@ -168,7 +190,7 @@ static int verify_all(const struct kc_options *options, cJSON *report, enum kc_e
 	int status = kc_wheels_load_embedded(&wheels, err);
 
 	for (size_t i = 0; status >= 0 && i < options->operand_count; i++) {
-		status = verify(wheels, options->operands[i], report, err);
+		status = verify_operand(wheels, options, options->operands[i], report, err);
 		if (status > 0)
 			verdict = KC_EXIT_FAILED;
 	}

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "reporting.h"
 #include "run/inputs.h"
@@ -13,26 +13,63 @@
 
 #define JSON_LIMIT (256u << 20)
 
+/* What a command line asks for: of this machine's architecture or of `--arch`, and who waits is told. */
+struct looking {
+	struct kc_waiting waiting;
+	struct utsname machine;
+	struct kc_inputs_request request;
+};
+
+static int begin(struct looking *looking, struct kc_store *store, const struct kc_options *options,
+		 const char *name, struct kc_error *err)
+{
+	looking->waiting = (struct kc_waiting){ .is_tty = kc_reporting_is_terminal(STDERR_FILENO),
+						.quiet = options->quiet };
+	if (uname(&looking->machine) < 0)
+		return kc_error_errno(err, errno, "ask for this machine's architecture");
+	looking->request = (struct kc_inputs_request){ .volume = name,
+						       .is_offline = options->offline,
+						       .progress = kc_waiting_download,
+						       .context = &looking->waiting };
+	looking->request.architecture =
+		options->arch ? kc_arch_choices[options->arch] : looking->machine.machine;
+	store->listener = kc_waiting_work;
+	store->listener_context = &looking->waiting;
+	return 0;
+}
+
+static void end(struct looking *looking, struct kc_store *store)
+{
+	store->listener = NULL;
+	kc_waiting_end(&looking->waiting);
+}
+
 int kc_look_open(struct kc_store *store, const struct kc_options *options, const char *name,
 		 struct kc_volume *volume, struct kc_error *err)
 {
-	struct kc_waiting waiting = { .is_tty = kc_reporting_is_terminal(STDERR_FILENO),
-				      .quiet = options->quiet };
-	struct utsname machine;
-	struct kc_inputs_request request = { .volume = name,
-					     .is_offline = options->offline,
-					     .progress = kc_waiting_download,
-					     .context = &waiting };
-	int status;
+	struct looking looking;
+	int status = begin(&looking, store, options, name, err);
 
-	if (uname(&machine) < 0)
-		return kc_error_errno(err, errno, "ask for this machine's architecture");
-	request.architecture = options->arch ? kc_arch_choices[options->arch] : machine.machine;
-	store->listener = kc_waiting_work;
-	store->listener_context = &waiting;
-	status = kc_inputs_open_volume(store, &request, volume, err);
-	store->listener = NULL;
-	kc_waiting_end(&waiting);
+	if (status < 0)
+		return status;
+	status = kc_inputs_open_volume(store, &looking.request, volume, err);
+	end(&looking, store);
+	return status;
+}
+
+int kc_look_fetch(const struct kc_options *options, const char *name, char ret_path[PATH_MAX],
+		  struct kc_error *err)
+{
+	KC_CLEANUP(kc_store_close) struct kc_store store = { .fd = -1 };
+	struct looking looking;
+	int status = kc_store_open(&store, err);
+
+	if (status == 0)
+		status = begin(&looking, &store, options, name, err);
+	if (status < 0)
+		return status;
+	status = kc_inputs_fetch_wheel(&store, &looking.request, name, ret_path, err);
+	end(&looking, &store);
 	return status;
 }
 

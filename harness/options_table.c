@@ -131,13 +131,15 @@ const struct kc_command_row kc_command_rows[KC_COMMAND_COUNT] = {
 	[KC_COMMAND_VERIFY_WHEEL] = { .name = "verify-wheel",
 				      .operand = "FILE...",
 				      .help = "check a krunner wheel, whoever made it",
-				      .details = "Its name and tags against upstream's table, WHEEL, "
-						 "METADATA and RECORD, what is "
-						 "in it, versions that have to agree, and everything by "
-						 "which one reader "
-						 "of the ZIP could see what another does not. Nothing of it "
-						 "is run. All that is "
-						 "wrong is told at once; the exit status is 1 then." },
+				      .details =
+					      "FILE is a wheel, or pypi:NAME[==VERSION] for a published one. "
+					      "Its name and tags against upstream's table, WHEEL, "
+					      "METADATA and RECORD, what is "
+					      "in it, versions that have to agree, and everything by "
+					      "which one reader "
+					      "of the ZIP could see what another does not. Nothing of it "
+					      "is run. All that is "
+					      "wrong is told at once; the exit status is 1 then." },
 	[KC_COMMAND_DOCTOR] = { .name = "doctor",
 				.help = "show what this machine can and cannot do, and how to mend it" },
 	[KC_COMMAND_VERSION] = { .name = "version", .alias = "--version", .help = "print the version" },
@@ -182,7 +184,7 @@ const struct kc_option_row kc_option_rows[] = {
 	{ .name = "arch",
 	  .argument = "ARCH",
 	  .type = KC_OPTION_CHOICE,
-	  .commands = RUN | SHELL | INSPECT | DIFF | IMAGES | RELEASE | PLAN,
+	  .commands = RUN | SHELL | INSPECT | DIFF | IMAGES | RELEASE | PLAN | VERIFY_WHEEL,
 	  FIELD(arch),
 	  .choices = kc_arch_choices,
 	  .help = "which of image and volume to take: native (this machine's), x86_64 or aarch64; qemu "
@@ -190,7 +192,7 @@ const struct kc_option_row kc_option_rows[] = {
 		  "what this machine does not run" },
 	{ .name = "offline",
 	  .type = KC_OPTION_FLAG,
-	  .commands = RUN | SHELL | INSPECT | DIFF | RELEASE | PLAN,
+	  .commands = RUN | SHELL | INSPECT | DIFF | RELEASE | PLAN | VERIFY_WHEEL,
 	  FIELD(offline),
 	  .help = "use no network: take image and volume from what earlier runs fetched" },
 	{ .name = "require-real",

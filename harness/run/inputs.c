@@ -70,8 +70,8 @@ static bool is_interrupted(void *context)
 	return kc_signals_caught() != 0;
 }
 
-static int fetch(const struct kc_store *store, const struct kc_inputs_request *request, const char *spec_text,
-		 char ret_path[PATH_MAX], struct kc_error *err)
+int kc_inputs_fetch_wheel(const struct kc_store *store, const struct kc_inputs_request *request,
+			  const char *spec_text, char ret_path[PATH_MAX], struct kc_error *err)
 {
 	struct download download = { .request = request, .what = spec_text };
 	const struct kc_index_options options = {
@@ -152,7 +152,7 @@ int kc_inputs_open_volume(struct kc_store *store, const struct kc_inputs_request
 	int status;
 
 	if (strncmp(volume, "pypi:", strlen("pypi:")) == 0) {
-		status = fetch(store, request, volume, path, err);
+		status = kc_inputs_fetch_wheel(store, request, volume, path, err);
 		if (status < 0)
 			return status;
 		volume = path;

@@ -78,6 +78,11 @@ struct kc_inputs {
 	struct kc_policy_names cpu_levels;
 };
 
+/* The path of the wheel of "pypi:NAME[==VERSION]" for the request's architecture, in the store, downloaded if need be. */
+int kc_inputs_fetch_wheel(const struct kc_store *store, const struct kc_inputs_request *request,
+			  const char *spec_text, char ret_path[PATH_MAX], struct kc_error *err)
+	__attribute__((warn_unused_result));
+
 /* Opens `request->volume` alone, which must not be NULL, and neither must `request->architecture`; downloads it if need be. Of the rest
  * only is_offline and `progress` count. `store` stays the caller's. */
 int kc_inputs_open_volume(struct kc_store *store, const struct kc_inputs_request *request,

