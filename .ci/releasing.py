@@ -66,6 +66,7 @@ class Workshop:
             "SOURCE_DATE_EPOCH": MOMENT, "GIT_CONFIG_GLOBAL": str(place / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1",
         }
         self.waivers = self.make_waivers("waivers.json")
+        self.signers = place / "signers"
 
     def call(self, *arguments, environment=(), **options):
         return subprocess.run([self.program, *arguments], env={**self.environment, **dict(environment)}, stdin=subprocess.DEVNULL,
@@ -130,8 +131,8 @@ class Workshop:
         return repository
 
     def trust(self, key):
-        """git signs with this key of OpenSSH, and takes signatures of it alone."""
-        (self.place / "signers").write_text("releaser@example.org " + pathlib.Path(f"{key}.pub").read_text())
+        """git signs with this key of OpenSSH; who is shown `signers` takes signatures of it alone."""
+        self.signers.write_text("releaser@example.org " + pathlib.Path(f"{key}.pub").read_text())
         (self.place / "gitconfig").write_text(
             "[user]\n\tname = Releaser\n\temail = releaser@example.org\n"
-            f"\tsigningkey = {key}\n[gpg]\n\tformat = ssh\n[gpg \"ssh\"]\n\tallowedSignersFile = {self.place}/signers\n")
+            f"\tsigningkey = {key}\n[gpg]\n\tformat = ssh\n")

@@ -25,6 +25,7 @@
 #include "release/texts.h"
 #include "release/verify.h"
 #include "required.h"
+#include "run/scratch.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 
@@ -343,6 +344,27 @@ static int judge_texts(struct release *release, struct kc_error *err)
 	return 0;
 }
 
+static int judge_tag(struct release *release, struct kc_error *err)
+{
+	const struct kc_options *options = release->options;
+	struct kc_git_tag_request request = { .directory = options->repository,
+					      .version = options->package_version,
+					      .signers = options->tag_signers };
+	struct kc_scratch scratch = KC_SCRATCH_INIT;
+	struct kc_error ignored = { 0 };
+	int status, released;
+
+	if (!options->repository)
+		return 0;
+	status = kc_scratch_make(&scratch, false, err);
+	if (status < 0)
+		return status;
+	request.scratch = scratch.path;
+	status = kc_git_tag_check(&request, &release->findings, err);
+	released = kc_scratch_release(&scratch, status < 0 ? &ignored : err);
+	return status < 0 ? status : released;
+}
+
 static int judge(struct release *release, struct kc_gate_request *request, struct kc_error *err)
 {
 	const struct kc_agreement agreement = { .version = release->options->package_version,
@@ -360,10 +382,7 @@ static int judge(struct release *release, struct kc_gate_request *request, struc
 	if (status < 0)
 		return status;
 	kc_agreement_check(&agreement, &release->findings);
-	return release->options->repository
-		       ? kc_git_tag_check(release->options->repository, release->options->package_version,
-					  &release->findings, err)
-		       : 0;
+	return judge_tag(release, err);
 }
 
 static int tell_refusal(const struct release *release, struct kc_error *err)

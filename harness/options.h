@@ -104,6 +104,7 @@ struct kc_options {
 	const char *waivers;	    /* NULL: none */
 	const char *texts;	    /* a directory; NULL: those of the wheel that the volume is in */
 	const char *repository;	    /* that git knows; NULL: nobody asks */
+	const char *tag_signers;    /* ssh's allowed signers; NULL: none by ssh */
 	const char **signing_keys;
 	size_t signing_key_count;
 	bool is_unsigned;

@@ -4,49 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sys/process.h"
+#include "release/git.h"
+#include "release/git_tree.h"
 
-#define GIT_TIMEOUT_MS 60000
-#define OUTPUT_LIMIT (1u << 20)
-#define MOST_WORDS 24
+#define TAG_NAME_SIZE 160
 
 struct asking {
-	const char *directory;
+	const struct kc_git_tag_request *request;
 	struct kc_findings *findings;
 	struct kc_error *err;
-	struct kc_buffer output;
-	int status; /* of git, or a negative errno */
+	struct kc_git git;
+	struct kc_git_repository repository;
+	char tag[TAG_NAME_SIZE];       /* "refs/tags/4.4.0"; "": there is none */
+	char object[KC_GIT_NAME_SIZE]; /* that it names */
 };
-
-/* What it says goes to `output`, without the line feed at its end. False if it could not be asked: then all is over. */
-static bool ask(struct asking *asking, const char *const words[])
-{
-	const char *argv[MOST_WORDS + 1] = { "git", "-C", asking->directory,
-					     /* What a repository could have us run: git-config(1). */
-					     "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
-					     "-c", "gpg.program=gpg", "-c", "gpg.openpgp.program=gpg", "-c",
-					     "gpg.x509.program=gpgsm", "-c", "gpg.ssh.program=ssh-keygen" };
-	static const char *const environment[] = { "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", NULL };
-	const struct kc_process process = { .argv = argv,
-					    .environment = environment,
-					    .timeout_ms = GIT_TIMEOUT_MS,
-					    .output = &asking->output,
-					    .errors = &asking->output };
-	size_t count = 15;
-	int status;
-
-	for (size_t i = 0; words[i] && count < MOST_WORDS; i++)
-		argv[count++] = words[i];
-	kc_buffer_clear(&asking->output);
-	status = kc_process_run(&process, &asking->status, asking->err);
-	if (status < 0) {
-		asking->status = status;
-		return false;
-	}
-	while (asking->output.length && asking->output.data[asking->output.length - 1] == '\n')
-		asking->output.data[--asking->output.length] = '\0';
-	return true;
-}
 
 static void find(struct asking *asking, const char *object, const char *expected, const char *found)
 {
@@ -54,98 +25,132 @@ static void find(struct asking *asking, const char *object, const char *expected
 	kc_finding_add(asking->findings, object, expected, found);
 }
 
-static const char *said(const struct asking *asking)
+static int ask(struct asking *asking, enum kc_git_side side, const char *const words[])
 {
-	return asking->output.length ? kc_buffer_string(&asking->output) : "nothing";
+	const struct kc_git_question question = { side, words, NULL };
+	int status = kc_git_ask(&asking->git, &asking->repository, &question, asking->err);
+	struct kc_buffer *output = &asking->git.output;
+
+	while (status == 0 && output->length && output->data[output->length - 1] == '\n')
+		output->data[--output->length] = '\0';
+	return status;
 }
 
-static bool check_clean(struct asking *asking)
-{
-	static const char *const words[] = { "status", "--porcelain=v1", "--untracked-files=normal", NULL };
-
-	if (!ask(asking, words))
-		return false;
-	if (asking->status != 0 || asking->output.length)
-		find(asking, asking->directory, "a clean tree", said(asking));
-	return true;
-}
-
-/* Whether there is one is in ret_tag, "" for none. */
-static bool find_tag(struct asking *asking, const char *version, char ret_tag[160])
+static int find_tag(struct asking *asking)
 {
 	static const char *const prefixes[] = { "", "v" };
+	const char *const words[] = { "rev-parse", "--verify", "--quiet", asking->tag, NULL };
 
 	for (size_t i = 0; i < 2; i++) {
-		const char *const words[] = { "cat-file", "-t", ret_tag, NULL };
+		int status;
 
-		(void)snprintf(ret_tag, 160, "refs/tags/%s%s", prefixes[i], version);
-		if (!ask(asking, words))
-			return false;
-		if (asking->status != 0)
-			continue;
-		if (strcmp(said(asking), "tag") != 0)
-			find(asking, ret_tag, "an annotated tag", said(asking));
-		return true;
+		(void)snprintf(asking->tag, sizeof(asking->tag), "refs/tags/%s%s", prefixes[i],
+			       asking->request->version);
+		status = ask(asking, KC_GIT_REFERENCES, words);
+		if (status < 0)
+			return status;
+		if (asking->git.status == 0) {
+			(void)snprintf(asking->object, sizeof(asking->object), "%.64s",
+				       kc_git_said(&asking->git));
+			return 0;
+		}
 	}
-	ret_tag[0] = '\0';
-	find(asking, version, "a tag of that name, or with a v before it", "none");
-	return true;
+	asking->tag[0] = '\0';
+	find(asking, asking->request->version, "a tag of that name, or with a v before it", "none");
+	return 0;
 }
 
-static bool check_place(struct asking *asking, const char *tag)
+/* The bytes of the tag are proven by their signature; their hash only says that nobody looks at two objects. */
+static int take_tag(struct asking *asking, bool *ret_is_there)
 {
-	char object[192], head[64];
-	const char *const of_head[] = { "rev-parse", "--verify", "HEAD^{commit}", NULL };
-	const char *const of_tag[] = { "rev-parse", "--verify", object, NULL };
+	const char *const words[] = { "cat-file", "-t", asking->object, NULL };
+	int status = ask(asking, KC_GIT_OBJECTS, words);
 
-	(void)snprintf(object, sizeof(object), "%s^{commit}", tag);
-	if (!ask(asking, of_head))
-		return false;
-	(void)snprintf(head, sizeof(head), "%.63s", said(asking));
-	if (!ask(asking, of_tag))
-		return false;
-	if (asking->status != 0 || strcmp(said(asking), head) != 0)
-		find(asking, tag, head, said(asking));
-	return true;
+	*ret_is_there = false;
+	if (status < 0)
+		return status;
+	if (asking->git.status != 0 || strcmp(kc_git_said(&asking->git), "tag") != 0) {
+		find(asking, asking->tag, "an annotated tag", kc_git_said(&asking->git));
+		return 0;
+	}
+	return kc_git_prove_object(&asking->git, &asking->repository, "tag", asking->object, asking->findings,
+				   ret_is_there, asking->err);
 }
 
-/* A signature is of the object, which a reference can name as it likes: the object has a name of its own, unless it is no tag. */
-static bool check_name(struct asking *asking, const char *tag)
+/* A signature is of the object, which a reference can name as it likes: the object has a name of its own. */
+static void check_claims(struct asking *asking)
 {
-	const char *const words[] = { "for-each-ref", "--format=%(tag)", tag, NULL };
-	const char *name = tag + strlen("refs/tags/");
+	const char *text = kc_buffer_string(&asking->git.output), *name = asking->tag + strlen("refs/tags/");
+	char object[KC_GIT_NAME_SIZE] = "", type[16] = "", told[TAG_NAME_SIZE] = "";
 
-	if (!ask(asking, words))
-		return false;
-	if (asking->status != 0 || (asking->output.length && strcmp(said(asking), name) != 0))
-		find(asking, tag, name, said(asking));
-	return true;
+	if (sscanf(text, "object %64[0-9a-f]\ntype %15[a-z]\ntag %159[^\n]", object, type, told) != 3) {
+		find(asking, asking->tag, "a tag of an object", text);
+		return;
+	}
+	if (strcmp(type, "commit") != 0)
+		find(asking, asking->tag, "a tag of a commit", type);
+	else if (strcmp(object, asking->repository.head) != 0)
+		find(asking, asking->tag, asking->repository.head, object);
+	if (strcmp(told, name) != 0)
+		find(asking, asking->tag, name, told);
 }
 
-static bool check_signature(struct asking *asking, const char *tag)
+static int check_signature(struct asking *asking, bool is_by_ssh)
 {
-	const char *const words[] = { "verify-tag", tag, NULL };
+	const char *const words[] = { "verify-tag", asking->object, NULL };
+	int status;
 
-	if (!ask(asking, words))
-		return false;
-	if (asking->status != 0)
-		find(asking, tag, "a signature that git verify-tag takes", said(asking));
-	return true;
+	if (is_by_ssh && !asking->request->signers) {
+		find(asking, asking->tag, "--tag-signers FILE, whose keys may sign by ssh", "none");
+		return 0;
+	}
+	status = ask(asking, KC_GIT_OURS, words);
+	if (status == 0 && asking->git.status != 0)
+		find(asking, asking->tag, "a signature that git verify-tag takes", kc_git_said(&asking->git));
+	return status;
 }
 
-int kc_git_tag_check(const char *directory, const char *version, struct kc_findings *findings,
+static int check_tag(struct asking *asking)
+{
+	bool is_there, is_by_ssh;
+	int status = find_tag(asking);
+
+	if (status < 0 || !*asking->tag)
+		return status;
+	status = take_tag(asking, &is_there);
+	if (status < 0 || !is_there)
+		return status;
+	check_claims(asking);
+	is_by_ssh = strstr(kc_buffer_string(&asking->git.output), "\n-----BEGIN SSH SIGNATURE-----\n");
+	return check_signature(asking, is_by_ssh);
+}
+
+/* That what is checked out is the tag's is said of the commit, so that both halves can be told at once. */
+static int check(struct asking *asking)
+{
+	int status = kc_git_repository_open(&asking->git, asking->request->directory, &asking->repository,
+					    asking->err);
+
+	if (status < 0)
+		return status;
+	if (asking->git.status != 0) {
+		find(asking, asking->request->directory, "the top directory of a git repository",
+		     kc_git_said(&asking->git));
+		return 0;
+	}
+	status = kc_git_tree_check(&asking->git, &asking->repository, asking->repository.head,
+				   asking->findings, asking->err);
+	return status < 0 ? status : check_tag(asking);
+}
+
+int kc_git_tag_check(const struct kc_git_tag_request *request, struct kc_findings *findings,
 		     struct kc_error *err)
 {
-	struct asking asking = { .directory = directory,
-				 .findings = findings,
-				 .err = err,
-				 .output = KC_BUFFER_INIT(OUTPUT_LIMIT) };
-	char tag[160] = "";
-	bool is_told = check_clean(&asking) && find_tag(&asking, version, tag);
+	struct asking asking = { .request = request, .findings = findings, .err = err };
+	int status = kc_git_open(request->scratch, request->signers, &asking.git, err);
 
-	if (is_told && *tag)
-		is_told = check_place(&asking, tag) && check_name(&asking, tag) &&
-			  check_signature(&asking, tag);
-	kc_buffer_release(&asking.output);
-	return is_told ? 0 : asking.status;
+	if (status == 0)
+		status = check(&asking);
+	kc_git_close(&asking.git);
+	return status;
 }
