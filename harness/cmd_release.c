@@ -435,20 +435,35 @@ static int make_artifacts(struct release *release, const struct kc_gate_request 
 	return status < 0 ? status : kc_staging_commit(&release->staging, err);
 }
 
-static int tell_release(const struct release *release, struct kc_error *err)
+static int append_sums(const struct release *release, struct kc_buffer *text)
 {
-	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(TEXT_LIMIT);
 	const struct kc_checksums *checksums = &release->staging.checksums;
-	int status = kc_buffer_printf(&text, "released %s %s in %s: %zu cases passed, %zu with a warning\n",
+	int status = kc_buffer_printf(text, "released %s %s in %s: %zu cases passed, %zu with a warning\n",
 				      release->archive_name, release->options->package_version,
 				      release->staging.out, release->outcome.passed_count,
 				      release->outcome.warned_count);
 
 	for (size_t i = 0; status == 0 && i < checksums->count; i++)
-		status = kc_buffer_printf(&text, "  %s  %s\n", checksums->items[i].sha256,
+		status = kc_buffer_printf(text, "  %s  %s\n", checksums->items[i].sha256,
 					  checksums->items[i].name);
-	return status < 0 ? kc_error_errno(err, status, "tell what was released")
-			  : kc_output_write(&text, err);
+	return status;
+}
+
+/* The release is in its place: what cannot be done now is worth a warning, and makes it no failure. Whoever calls us again would find that
+ * it is there already. */
+static void tell_release(const struct release *release)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(TEXT_LIMIT);
+	struct kc_error err = { 0 };
+	int status;
+
+	if (kc_staging_flush(&release->staging, &err) < 0)
+		kc_output_note("released, but a loss of power could undo it", err.text);
+	status = append_sums(release, &text);
+	status = status < 0 ? kc_error_errno(&err, status, "tell what was released")
+			    : kc_output_write(&text, &err);
+	if (status < 0)
+		kc_output_note("released, but that could not be told", err.text);
 }
 
 static int open_inputs(struct release *release, struct kc_error *err)
@@ -488,7 +503,8 @@ static int run(struct release *release, enum kc_exit *ret_exit, struct kc_error 
 	if (status < 0)
 		return status;
 	*ret_exit = KC_EXIT_PASSED;
-	return tell_release(release, err);
+	tell_release(release);
+	return 0;
 }
 
 static void close_release(struct release *release)

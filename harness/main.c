@@ -1,5 +1,7 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "commands.h"
@@ -122,12 +124,27 @@ static int obey(int argc, char *argv[], enum kc_exit *ret_exit, struct kc_error 
 	return functions[options.command](&options, ret_exit, err);
 }
 
+/* A standard descriptor that we were started without would be given to the next file that is opened, and be written to. In its place
+ * writing fails. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+}
+
 int main(int argc, char *argv[])
 {
 	enum kc_exit exit_status = KC_EXIT_NOT_RUN;
 	struct kc_error err = { 0 };
-	int status = kc_signals_start(&err);
+	int status;
 
+	fill_standard_descriptors();
+	status = kc_signals_start(&err);
 	if (status == 0)
 		status = obey(argc, argv, &exit_status, &err);
 	if (status < 0) {

@@ -141,6 +141,16 @@ int kc_staging_commit(struct kc_staging *staging, struct kc_error *err)
 	return 0;
 }
 
+int kc_staging_flush(const struct kc_staging *staging, struct kc_error *err)
+{
+	/* By the directory that was renamed: its parent may have another name by now. */
+	KC_CLEANUP_FD int parent = openat(staging->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (parent < 0 || (fsync(parent) < 0 && errno != EINVAL && errno != EROFS))
+		return kc_error_errno(err, errno, "flush the directory of `%s`", staging->out);
+	return 0;
+}
+
 void kc_staging_abandon(struct kc_staging *staging)
 {
 	kc_fd_close(&staging->fd);

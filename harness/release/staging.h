@@ -4,7 +4,7 @@
  * It is built beside its place under another name, which the janitor removes whatever ends the program, and is renamed when it is
  * complete and on disk. Every file is listed in SHA256SUMS.
  *
- * Life cycle: 1. KC_STAGING_INIT  2. kc_staging_open  3. write and add  4. kc_staging_commit  5. kc_staging_abandon
+ * Life cycle: 1. KC_STAGING_INIT  2. kc_staging_open  3. write and add  4. kc_staging_commit, kc_staging_flush  5. kc_staging_abandon
  * (idempotent, fit for an initialised object; after a commit it leaves everything where it is).
  */
 #ifndef KC_RELEASE_STAGING_H
@@ -48,6 +48,10 @@ int kc_staging_write(struct kc_staging *staging, const char *name, const void *b
 
 /* Writes SHA256SUMS and puts the directory in its place. -EEXIST if somebody was faster. */
 int kc_staging_commit(struct kc_staging *staging, struct kc_error *err) __attribute__((warn_unused_result));
+
+/* After the commit: makes its place outlast a loss of power, too. On failure the release is there all the same. */
+int kc_staging_flush(const struct kc_staging *staging, struct kc_error *err)
+	__attribute__((warn_unused_result));
 
 void kc_staging_abandon(struct kc_staging *staging);
 

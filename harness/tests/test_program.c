@@ -108,5 +108,32 @@ static void a_wrong_command_line_is_one_line_and_a_hint_on_standard_error(void)
 	}
 }
 
+/* With standard output closed the next file to be opened would have its number. */
+static void an_answer_that_nobody_gets_is_a_failure(void)
+{
+	static const struct {
+		const char *redirection, *cause;
+	} rows[] = { { ">/dev/full", "No space left on device" },
+		     { ">&-", "Bad file descriptor" },
+		     { "<&- >&-", "Bad file descriptor" } };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		char script[4096];
+		const char *const argv[] = { "sh", "-c", script, NULL };
+		KC_CLEANUP_BUFFER struct kc_buffer errors = KC_BUFFER_INIT(1u << 20);
+		const struct kc_process process = { .argv = argv, .timeout_ms = 60000, .errors = &errors };
+		struct kc_error err = { 0 };
+		int status = -1;
+
+		(void)snprintf(script, sizeof(script), "exec '%s' list images %s", KC_TEST_PROGRAM,
+			       rows[i].redirection);
+		KC_CHECK_OK(kc_process_run(&process, &status, &err), err);
+		KC_CHECK_INT(status, KC_EXIT_NOT_RUN);
+		KC_CHECK_CONTAINS(kc_buffer_string(&errors), "write to standard output: ");
+		KC_CHECK_CONTAINS(kc_buffer_string(&errors), rows[i].cause);
+	}
+}
+
 KC_TEST_SUITE(program, KC_LABEL_FAST, KC_TEST(answers_go_to_standard_output),
+	      KC_TEST(an_answer_that_nobody_gets_is_a_failure),
 	      KC_TEST(a_wrong_command_line_is_one_line_and_a_hint_on_standard_error));

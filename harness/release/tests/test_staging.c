@@ -61,6 +61,7 @@ static void is_in_its_place_when_it_is_whole(void)
 	KC_CHECK_OK(kc_staging_add(&staging, "a.txt", fd, &err), err);
 	KC_CHECK_INT(access(out, F_OK), -1);
 	KC_CHECK_OK(kc_staging_commit(&staging, &err), err);
+	KC_CHECK_OK(kc_staging_flush(&staging, &err), err);
 	(void)umask(mask);
 	KC_CHECK_INT(count_entries(directory.path), 1);
 	KC_CHECK_INT(count_entries(out), 3);
@@ -86,6 +87,7 @@ static void nothing_is_left_of_one_that_is_given_up(void)
 	KC_CHECK_INT(count_entries(directory.path), 2);
 	kc_staging_abandon(&staging);
 	kc_staging_abandon(&staging);
+	KC_CHECK_INT(kc_staging_flush(&staging, &err), -EBADF);
 	KC_CHECK_INT(count_entries(directory.path), 1); /* the release of the test before */
 }
 
