@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "release/source_date.h"
 #include "release/texts.h"
 #include "release/verify.h"
+#include "reports/text.h"
 #include "required.h"
 #include "run/scratch.h"
 #include "sys/fd.h"
@@ -81,23 +83,69 @@ static int load_embedded(struct release *release, struct kc_error *err)
 	return status < 0 ? status : kc_cases_digest(release->kit, err);
 }
 
-static int missing(const char *option, const char *why, struct kc_error *err)
+/* The volume says what it needs only when it is open; of a wheel, and of what the package index has, is known that it brings its own. */
+static bool is_archive_name(const char *operand)
 {
-	(void)kc_error_set(err, EINVAL, "release: %s is missing", option);
-	kc_error_hint(err, "%s", why);
+	size_t length = operand ? strlen(operand) : 0, end = strlen(".tar.xz");
+
+	return length > end && strcmp(operand + length - end, ".tar.xz") == 0;
+}
+
+struct need {
+	const char *option, *why;
+	bool is_missing;
+};
+
+/* ", " before all but the first, and " and " before the last. */
+static const char *joint(size_t i, size_t count)
+{
+	if (i == 0)
+		return "";
+	return i + 1 == count ? " and " : ", ";
+}
+
+/* All of them in one error, so that the next attempt is the last. */
+static int tell_missing(const struct need *const missing[], size_t count, struct kc_error *err)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer names = KC_BUFFER_INIT(TEXT_LIMIT);
+	KC_CLEANUP_BUFFER struct kc_buffer reasons = KC_BUFFER_INIT(TEXT_LIMIT);
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < count; i++) {
+		status = kc_buffer_printf(&names, "%s%s", joint(i, count), missing[i]->option);
+		if (status == 0)
+			status = kc_buffer_printf(&reasons, "%s%s: %s", i ? "; " : "", missing[i]->option,
+						  missing[i]->why);
+	}
+	if (status < 0)
+		return kc_error_errno(err, status, "release: tell what is missing");
+	(void)kc_error_set(err, EINVAL, "release: %s %s missing", kc_buffer_string(&names),
+			   count == 1 ? "is" : "are");
+	kc_error_hint(err, "%s", kc_buffer_string(&reasons));
 	err->kind = KC_ERROR_USAGE;
 	return -EINVAL;
 }
 
-static int check_options(const struct kc_options *options, struct kc_error *err)
+static int check_options(const struct kc_options *options, bool is_archive, bool has_volume_version,
+			 struct kc_error *err)
 {
-	if (!options->reports)
-		return missing("--reports", "the directory with what `run --json` wrote", err);
-	if (!options->package_version)
-		return missing("--version", "of the package that is released, such as 4.4.0", err);
-	if (!options->out)
-		return missing("--out", "the directory that is to be made", err);
-	return 0;
+	const struct need needs[] = {
+		{ "--reports", "the directory with what `run --json` wrote", !options->reports },
+		{ "--version", "of the package that is released, such as 4.4.0", !options->package_version },
+		{ "--out", "the directory that is to be made", !options->out },
+		{ "--volume-version", "the volume's own, a whole number, which only a wheel tells",
+		  !options->volume_version && !has_volume_version },
+		{ "--texts", "a directory with LICENSE, README.md and the licences of what is bundled",
+		  is_archive && !options->texts },
+	};
+
+	const struct need *missing[KC_ARRAY_LENGTH(needs)];
+	size_t count = 0;
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(needs); i++)
+		if (needs[i].is_missing)
+			missing[count++] = &needs[i];
+	return count ? tell_missing(missing, count, err) : 0;
 }
 
 static int load_keys(struct release *release, struct kc_error *err)
@@ -189,8 +237,11 @@ static int look_at_previous(struct release *release, struct kc_error *err)
 	(void)snprintf(newest, sizeof(newest), "pypi:%s", distribution.package);
 	status = kc_look(options, newest, &release->previous, err);
 	if (status < 0 && !err->hint[0])
-		kc_error_hint(err, "--previous VOLUME names the release before, --previous none says that "
-				   "there is none");
+		kc_error_hint(
+			err,
+			"--previous pypi:%s==VERSION names the release before, --previous none says that "
+			"there is none",
+			distribution.package);
 	return status;
 }
 
@@ -223,17 +274,14 @@ static int open_volume(struct release *release, struct kc_error *err)
 	(void)snprintf(release->archive_name, sizeof(release->archive_name), "%s", release->volume.name);
 	release->volume_version =
 		options->volume_version ? options->volume_version : release->volume.wheel.volume_version;
-	if (!*release->volume_version)
-		return missing("--volume-version", "the volume's own, a whole number: only a wheel tells it",
-			       err);
 	if (release->volume.kind == KC_VOLUME_DIRECTORY)
 		return kc_error_set(err, EINVAL,
 				    "`%s` is a directory: a release is made of an archive or a wheel",
 				    release->volume.path);
-	if (release->volume.kind != KC_VOLUME_WHEEL && !options->texts)
-		return missing("--texts",
-			       "a directory with LICENSE, README.md and the licences of what is bundled",
-			       err);
+	status = check_options(options, release->volume.kind != KC_VOLUME_WHEEL,
+			       *release->volume_version != '\0', err);
+	if (status < 0)
+		return status;
 	status = kc_contents_take(&release->volume, &release->contents, err);
 	return status < 0 ? status : label(release, err);
 }
@@ -385,6 +433,34 @@ static int judge(struct release *release, struct kc_gate_request *request, struc
 	return judge_tag(release, err);
 }
 
+static bool is_about_growth(const struct kc_findings *findings)
+{
+	static const char *const checks[] = { "version", "volume-version", "previous" };
+
+	for (size_t i = 0; i < findings->count; i++)
+		for (size_t j = 0; j < KC_ARRAY_LENGTH(checks); j++)
+			if (strcmp(findings->items[i].check, checks[j]) == 0)
+				return true;
+	return false;
+}
+
+/* Two releases may have been compared that do not follow each other. */
+static int append_next_step(const struct release *release, struct kc_buffer *text)
+{
+	const struct kc_contents *previous = &release->previous;
+
+	if (!*previous->sha256 || !is_about_growth(&release->findings))
+		return 0;
+	return kc_buffer_printf(text,
+				"next: versions have to be newer than those of the release before, which is "
+				"%s %s, %s; --previous pypi:%s==VERSION names another one\n",
+				*previous->package ? previous->package : previous->name,
+				*previous->package_version ? previous->package_version : "without a version",
+				release->options->previous ? "as --previous says"
+							   : "the newest of the package index",
+				release->contents.package);
+}
+
 static int tell_refusal(const struct release *release, struct kc_error *err)
 {
 	const struct kc_findings *findings = &release->findings;
@@ -402,6 +478,8 @@ static int tell_refusal(const struct release *release, struct kc_error *err)
 	}
 	if (status == 0 && findings->dropped)
 		status = kc_buffer_printf(&text, "  and %zu more\n", findings->dropped);
+	if (status == 0)
+		status = append_next_step(release, &text);
 	return status < 0 ? kc_error_errno(err, status, "tell why") : kc_output_write(&text, err);
 }
 
@@ -435,13 +513,65 @@ static int make_artifacts(struct release *release, const struct kc_gate_request 
 	return status < 0 ? status : kc_staging_commit(&release->staging, err);
 }
 
+static int append_safe(struct kc_buffer *text, const char *word)
+{
+	return kc_text_append(text, word, strlen(word), KC_TEXT_LINE);
+}
+
+/* Without its opening case nothing of an image was checked. */
+static int append_unchecked(struct kc_buffer *text, const char *identity, const struct kc_waiver *waiver)
+{
+	static const char opening[] = ".run.opening";
+	size_t length = strlen(identity), end = strlen(opening);
+	bool is_image = length > end && strcmp(identity + length - end, opening) == 0;
+	int status = kc_buffer_append_string(text, "  ");
+
+	if (status == 0)
+		status = kc_text_append(text, identity, is_image ? length - end : length, KC_TEXT_LINE);
+	if (status == 0)
+		status = kc_buffer_append_string(text, " was NOT checked (waiver: ");
+	if (status == 0)
+		status = append_safe(text, waiver->reason);
+	return status < 0 ? status : kc_buffer_printf(text, ", until %s)\n", waiver->expires);
+}
+
+static int append_flaky(struct kc_buffer *text, const char *identity)
+{
+	int status = kc_buffer_append_string(text, "  ");
+
+	if (status == 0)
+		status = append_safe(text, identity);
+	return status < 0 ? status : kc_buffer_append_string(text, " passed only when it was tried again\n");
+}
+
+static int append_warned(const struct release *release, struct kc_buffer *text)
+{
+	const struct kc_gate_outcome *outcome = &release->outcome;
+	size_t waived = 0;
+	int status;
+
+	for (size_t i = 0; i < outcome->warned_count; i++)
+		waived += kc_waivers_find(&release->waivers, outcome->warned[i]) != NULL;
+	status = kc_buffer_printf(text, "released %s %s in %s: %zu cases passed", release->archive_name,
+				  release->options->package_version, release->staging.out,
+				  release->outcome.passed_count);
+	if (status == 0 && waived)
+		status = kc_buffer_printf(text, ", with %zu waiver%s", waived, waived == 1 ? "" : "s");
+	if (status == 0)
+		status = kc_buffer_append_string(text, outcome->warned_count ? ":\n" : "\n");
+	for (size_t i = 0; status == 0 && i < outcome->warned_count; i++) {
+		const struct kc_waiver *waiver = kc_waivers_find(&release->waivers, outcome->warned[i]);
+
+		status = waiver ? append_unchecked(text, outcome->warned[i], waiver)
+				: append_flaky(text, outcome->warned[i]);
+	}
+	return status;
+}
+
 static int append_sums(const struct release *release, struct kc_buffer *text)
 {
 	const struct kc_checksums *checksums = &release->staging.checksums;
-	int status = kc_buffer_printf(text, "released %s %s in %s: %zu cases passed, %zu with a warning\n",
-				      release->archive_name, release->options->package_version,
-				      release->staging.out, release->outcome.passed_count,
-				      release->outcome.warned_count);
+	int status = append_warned(release, text);
 
 	for (size_t i = 0; status == 0 && i < checksums->count; i++)
 		status = kc_buffer_printf(text, "  %s  %s\n", checksums->items[i].sha256,
@@ -464,12 +594,15 @@ static void tell_release(const struct release *release)
 			    : kc_output_write(&text, &err);
 	if (status < 0)
 		kc_output_note("released, but that could not be told", err.text);
+	if (!release->key_count)
+		kc_output_note("not signed", "give --sign-with KEY, or nobody can tell who released it");
 }
 
 static int open_inputs(struct release *release, struct kc_error *err)
 {
 	const struct kc_options *options = release->options;
-	int status = check_options(options, err);
+	const bool is_archive = is_archive_name(options->operand);
+	int status = check_options(options, is_archive, !is_archive, err);
 
 	if (status == 0)
 		status = load_embedded(release, err);

@@ -72,7 +72,7 @@ static void answers_go_to_standard_output(void)
 static void a_wrong_command_line_is_one_line_and_a_hint_on_standard_error(void)
 {
 	static const struct {
-		const char *words[6];
+		const char *words[7];
 		const char *errors;
 	} rows[] = {
 		{ { NULL }, "krunner-compat: a command is missing\nhint: see `krunner-compat help`\n" },
@@ -85,6 +85,14 @@ static void a_wrong_command_line_is_one_line_and_a_hint_on_standard_error(void)
 		{ { "run", "centos7", "centos7" },
 		  "krunner-compat: run: two images are called centos7\nhint: name each" },
 		{ { "run", "all" }, "krunner-compat: run all: --volume is missing\nhint: `all` are" },
+		{ { "release", "x.whl" },
+		  "krunner-compat: release: --reports, --version and --out are missing\nhint: --reports: "
+		  "the" },
+		{ { "release", "x.whl", "--reports", "x", "--version", "1" },
+		  "krunner-compat: release: --out is missing\nhint: --out: the" },
+		{ { "release", "x.tar.xz", "--reports=x", "--version=1", "--out=x" },
+		  "krunner-compat: release: --volume-version and --texts are missing\nhint: "
+		  "--volume-version: " },
 		{ { "help", "rnu" }, "krunner-compat: unknown command `rnu`\nhint: did you mean `run`?\n" },
 		{ { "report", "x", "--json", "./x" },
 		  "krunner-compat: EVENTS is the same file as --json\nhint: name another" },
