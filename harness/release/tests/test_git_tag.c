@@ -376,6 +376,49 @@ static void nobody_signs_by_ssh_who_is_not_named(void)
 	KC_CHECK_INT(kc_git_tag_check(&request, &none, &err), -ENOENT);
 	KC_CHECK_CONTAINS(err.text, "/nowhere/signers");
 }
+/* The second key is in the keyring as well, and nobody has said that it is to be trusted. */
+static void a_key_of_openpgp_has_to_be_trusted(void)
+{
+	static const char keys[] =
+		"mkdir -m 700 gnupg stranger; make_key() { gpg --homedir $1 --batch --quiet --pinentry-mode "
+		"loopback "
+		"--passphrase '' --quick-generate-key \"$1 <$1@example.org>\" ed25519 sign never; }\n"
+		"make_key gnupg; make_key stranger\n"
+		"gpg --homedir stranger --export-secret-keys | gpg --homedir gnupg --batch --quiet "
+		"--import\n";
+	static const struct row rows[] = {
+		{ "trusted", "gnupg", NULL },
+		{ "not trusted", "stranger", "Good signature from \"stranger" },
+	};
+	struct kc_error err = { 0 };
+	char home[PATH_MAX + 16];
+
+	if (is_without_git())
+		return;
+	if (run("gpg --version", &err) < 0) {
+		kc_test_skip(__FILE__, __LINE__, "gpg is not here");
+		return;
+	}
+	(void)snprintf(home, sizeof(home), "%s/gnupg", directory.path);
+	(void)setenv("GNUPGHOME", home, 1);
+	KC_CHECK_OK(run(keys, &err), err);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		KC_CLEANUP_FINDINGS struct kc_findings findings = { 0 };
+		char script[1024];
+
+		(void)snprintf(
+			script, sizeof(script),
+			"rm -rf repository; cp -a base repository; cd repository; git -c gpg.format=openpgp "
+			"-c user.signingkey=%s@example.org tag -s -m x 4.4.0",
+			rows[i].script);
+		KC_CHECK_OK(run(script, &err), err);
+		look_at(&rows[i], NULL, &findings);
+	}
+	KC_CHECK_OK(run("gpgconf --homedir gnupg --kill all; gpgconf --homedir stranger --kill all", &err),
+		    err);
+	(void)unsetenv("GNUPGHOME");
+}
+
 static void is_not_asked_for_in_what_is_no_repository(void)
 {
 	KC_CLEANUP_FINDINGS struct kc_findings findings = { 0 };
@@ -392,5 +435,5 @@ static void is_not_asked_for_in_what_is_no_repository(void)
 KC_TEST_SUITE_WITH(git_tag, KC_LABEL_SLOW, set_up, tear_down, KC_TEST(is_the_versions_own_and_signed),
 		   KC_TEST(tree_is_that_of_the_tag), KC_TEST(nothing_of_the_repository_is_run),
 		   KC_TEST(submodules_are_those_of_the_tag), KC_TEST(variables_do_not_count),
-		   KC_TEST(nobody_signs_by_ssh_who_is_not_named),
+		   KC_TEST(nobody_signs_by_ssh_who_is_not_named), KC_TEST(a_key_of_openpgp_has_to_be_trusted),
 		   KC_TEST(is_not_asked_for_in_what_is_no_repository));
