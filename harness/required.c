@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cases/cases.h"
+#include "image/definition.h"
 #include "run/plan.h"
 
 static int take_identities(const struct kc_plan *plan, struct kc_gate_image *image)
@@ -32,12 +33,16 @@ static int add_image(struct kc_required *required, const char *name, const struc
 		.image = name, .tables = kc_case_tables, .lists = lists, .list_count = 2
 	};
 	KC_CLEANUP_PLAN struct kc_plan plan = { 0 };
+	KC_CLEANUP_DEFINITION struct kc_definition definition = { 0 };
 	struct kc_gate_image *image = &required->images[required->count++];
-	int status = kc_plan_make(&plan, &request, err);
+	int status = kc_definition_load(name, &definition, err);
 
+	if (status == 0)
+		status = kc_plan_make(&plan, &request, err);
 	if (status < 0)
 		return status;
 	image->name = name;
+	memcpy(image->definition, definition.digest, sizeof(image->definition));
 	status = take_identities(&plan, image);
 	return status < 0 ? kc_error_errno(err, status, "list the cases of %s", name) : 0;
 }

@@ -21,6 +21,9 @@
 
 #define KC_IMAGE_NAME_SIZE 64 /* with the NUL */
 
+/* What reports call the source of an image of images/; else it is the scheme, "dir". */
+#define KC_IMAGE_SOURCE_DEFINED "definition"
+
 enum kc_image_kind {
 	KC_IMAGE_DEFINED,
 	KC_IMAGE_TAR,

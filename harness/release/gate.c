@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/reference.h"
 #include "reports/ledger.h"
 
 /* A report may be from a machine whose clock is ahead. */
@@ -62,6 +63,27 @@ static void check_report(struct judging *judging, const struct kc_gate_report *r
 			     *kc_report_fact(&run->suites[i], "volume.sha256")
 				     ? kc_report_fact(&run->suites[i], "volume.sha256")
 				     : "a run that ended before the archive was read");
+}
+
+/* Anybody can bring an image that is called as one of ours: "dir:/tmp/centos7". */
+static bool is_as_defined(struct judging *judging, const struct kc_gate_image *image)
+{
+	const char *source = kc_report_fact(judging->suite, "image.source");
+	const char *definition = kc_report_fact(judging->suite, "image.definition");
+	char found[512];
+
+	if (strcmp(source, KC_IMAGE_SOURCE_DEFINED) != 0)
+		(void)snprintf(found, sizeof(found), "%.64s%s in %.256s",
+			       *source ? source : "one that says not",
+			       *source ? ": another image of that name," : " where it is from,",
+			       judging->report->name);
+	else if (strcmp(definition, image->definition) != 0)
+		(void)snprintf(found, sizeof(found), "one of another definition, sha256 %.64s, in %.256s",
+			       *definition ? definition : "unknown", judging->report->name);
+	else
+		return true;
+	find(judging, "source", image->name, "the image that this program defines", found);
+	return false;
 }
 
 static void check_suite(struct judging *judging)
@@ -198,8 +220,11 @@ static int judge_opening(struct judging *judging)
 
 static int judge_suite(struct judging *judging, const struct kc_gate_image *image)
 {
-	int status = judge_opening(judging);
+	int status;
 
+	if (!is_as_defined(judging, image))
+		return 0;
+	status = judge_opening(judging);
 	if (status)
 		return status < 0 ? status : 0;
 	check_suite(judging);

@@ -3,7 +3,7 @@
  *
  * It reads reports, never the state of a program that ran, so that it can run in another job and on another machine. Whatever is wrong
  * is told at once. A release needs, of this very archive (by its SHA-256):
- *	- of every image that policy requires a complete report, of this program and its cases (by the digest of the kit), not too old,
+ *	- of every image that policy requires, as this program defines it and not what else somebody called by its name, a complete report, of this program and its cases (by the digest of the kit), not too old,
  *	  with an image and a time that policy takes;
  *	- that every case that policy requires there passed; what was skipped needs a waiver, and nothing else can have one;
  *	- that nothing else failed or was broken there.
@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "compat/gate_policy.h"
 #include "release/findings.h"
@@ -27,6 +28,7 @@ struct kc_gate_image {
 	const char *name;
 	const char *const *identities; /* "centos7.imports.zmq" */
 	size_t count;
+	char definition[KC_SHA256_HEX_SIZE]; /* of the text of this program's definition of it */
 };
 
 struct kc_gate_report {

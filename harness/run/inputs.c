@@ -293,6 +293,8 @@ static int gather_facts(const struct kc_inputs *inputs, struct kc_inputs_image *
 		{ "volume.package-version", volume->wheel.version },
 		{ "volume.version", volume->wheel.volume_version },
 		{ "image", asked->name },
+		{ "image.source", asked->source },
+		{ "image.definition", asked->definition },
 		{ "image.digest", image->digest },
 		{ "image.fidelity", image->fidelity ? image->fidelity : "" },
 		{ "image.architecture", image->architecture ? image->architecture : "" },
@@ -437,15 +439,18 @@ static int learn_image(struct kc_inputs *inputs, const struct kc_inputs_request 
 		return status;
 	is_defined = reference.kind == KC_IMAGE_DEFINED;
 	(void)snprintf(image->name, sizeof(image->name), "%s", reference.name);
+	image->source = is_defined ? KC_IMAGE_SOURCE_DEFINED : reference.scheme;
 	if (is_defined)
 		status = kc_definition_load(reference.place, &definition,
 					    err); /* a misspelt one is nobody's failure */
 	else if (open_image(inputs, request, image, &failure) < 0)
 		return keep_failure(inputs, request, &reference, image, &failure, err);
-	if (status == 0)
-		(void)snprintf(image->libc_family, sizeof(image->libc_family), "%s",
-			       is_defined ? definition.libc_family : image->image.libc_family);
-	return status;
+	if (status < 0)
+		return status;
+	memcpy(image->definition, definition.digest, sizeof(image->definition));
+	(void)snprintf(image->libc_family, sizeof(image->libc_family), "%s",
+		       is_defined ? definition.libc_family : image->image.libc_family);
+	return 0;
 }
 
 static int open_defined(struct kc_inputs *inputs, const struct kc_inputs_request *request,

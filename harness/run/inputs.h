@@ -52,7 +52,9 @@ struct kc_inputs_request {
 struct kc_inputs_image {
 	char *text;		       /* as it was asked for */
 	char name[KC_IMAGE_NAME_SIZE]; /* for reports and identities */
-	char libc_family[8];	       /* "glibc" or "musl"; "" while nobody knows */
+	const char *source; /* KC_IMAGE_SOURCE_DEFINED, or the scheme by which the user brings it */
+	char definition[KC_SHA256_HEX_SIZE]; /* of the text of its definition; "" if the user brings it */
+	char libc_family[8];		     /* "glibc" or "musl"; "" while nobody knows */
 	struct kc_image image;
 	struct kc_error failure; /* why it cannot be had; code 0: it can */
 	bool is_unreachable;	 /* and that is the network's affair, not its own */

@@ -1,7 +1,10 @@
 /* A real report of a real volume opens the gate, and with any single case of it broken it does not. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/embedded.h"
 #include "cases/cases.h"
@@ -15,6 +18,7 @@
 
 #define VOLUME "pypi:backend.ai-krunner-static-gnu==4.4.0"
 #define VERSION "4.4.0"
+#define ROOTFS "alpine-minirootfs-3.17.10-x86_64.tar.gz"
 #define TIMEOUT_MS 600000
 
 static struct kc_temporary directory;
@@ -203,5 +207,67 @@ static void any_single_missing_case_is_refused(void)
 	KC_CHECK_INT(refused, images[0].count + images[1].count);
 }
 
+/* Any root filesystem, of a file that is called as an image that policy requires. Returns false where there is none. */
+static bool run_foreign(struct kc_read_report *foreign)
+{
+	const char *rootfs = getenv("KC_ROOTFS");
+	char tar[PATH_MAX], image[PATH_MAX + 32], path[PATH_MAX + 32];
+	const char *const argv[] = { KC_TEST_PROGRAM, "run",	image, "--volume", VOLUME, "--force", "-k",
+				     "zmq",	      "--json", path,  NULL };
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(4u << 20);
+	const struct kc_process process = {
+		.argv = argv, .timeout_ms = TIMEOUT_MS, .output = &text, .errors = &text
+	};
+	struct kc_error err = { 0 };
+	int exit_status = -1;
+
+	(void)snprintf(tar, sizeof(tar), "%s/" ROOTFS,
+		       rootfs ? rootfs : KC_TEST_SOURCE_DIR "/../shared/rootfs");
+	(void)snprintf(image, sizeof(image), "tar:%s/centos7.tar.gz", directory.path);
+	(void)snprintf(path, sizeof(path), "%s/foreign.json", directory.path);
+	if (access(tar, R_OK) < 0)
+		return false;
+	KC_CHECK_INT(symlink(tar, image + strlen("tar:")), 0);
+	KC_CHECK_OK(kc_process_run(&process, &exit_status, &err), err);
+	KC_CHECK_MESSAGE(kc_read_report_load(path, foreign, &err) == 0, "%s\n%s", err.text,
+			 kc_buffer_string(&text));
+	return true;
+}
+
+/* It is told from the one that this program makes, whatever it says of itself. */
+static void another_image_of_that_name_is_refused(void)
+{
+	KC_CLEANUP_READ_REPORT struct kc_read_report foreign = { 0 };
+	const struct kc_report_suite *suite, *own = &report.report.plan.run.suites[0];
+	char object[256], tar[] = "tar";
+	size_t tried = 0;
+
+	if (is_offline())
+		return;
+	KC_CHECK_STRING(kc_report_fact(own, "image.source"), "definition");
+	KC_CHECK_STRING(kc_report_fact(own, "image.definition"), images[0].definition);
+	if (!run_foreign(&foreign))
+		KC_SKIP_UNPROVIDED("no " ROOTFS " in ../shared/rootfs or $KC_ROOTFS");
+	KC_REQUIRE(foreign.plan.run.suite_count == 1);
+	suite = &foreign.plan.run.suites[0];
+	KC_CHECK_STRING(suite->name, "centos7");
+	KC_CHECK_STRING(kc_report_fact(suite, "image.fidelity"), "real");
+	KC_CHECK_STRING(kc_report_fact(suite, "image.source"), "tar");
+	KC_CHECK_STRING(kc_report_fact(suite, "image.definition"), "");
+	/* All cases passed, and that alone is not as it should be. */
+	for (size_t i = 0; i < report.report.plan.fact_count; i++) {
+		struct kc_property *fact = &report.report.plan.facts[i], was = *fact;
+
+		if (strcmp(fact->name, "image.source") != 0)
+			continue;
+		fact->value = tar;
+		KC_CHECK_INT(judge(object), 1);
+		*fact = was;
+		tried++;
+	}
+	KC_CHECK_INT(tried, 2);
+}
+
 KC_TEST_SUITE_WITH(release, KC_LABEL_SLOW, set_up, tear_down, KC_TEST(what_passed_is_let_through),
-		   KC_TEST(any_single_broken_case_is_refused), KC_TEST(any_single_missing_case_is_refused));
+		   KC_TEST(any_single_broken_case_is_refused), KC_TEST(any_single_missing_case_is_refused),
+		   KC_TEST(another_image_of_that_name_is_refused));

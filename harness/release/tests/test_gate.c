@@ -19,21 +19,24 @@
 #define CASES 6 /* of both images */
 
 static char sha256_name[] = "volume.sha256", fidelity_name[] = "image.fidelity", time_name[] = "time",
-	    kit_name[] = "kit.sha256";
+	    kit_name[] = "kit.sha256", source_name[] = "image.source", definition_name[] = "image.definition";
 static char archive[] = ARCHIVE, other[] = OTHER, real[] = "real", emulated[] = "emulated",
 	    virtual[] = "virtual", slow[] = "real (virtual time is not to be had)", odd[] = "odd",
-	    kit[] = "kit 1", old_kit[] = "kit 0", nothing[] = "";
+	    kit[] = "kit 1", old_kit[] = "kit 0", nothing[] = "", defined[] = "definition", folder[] = "dir",
+	    definition[] = "text 1", old_definition[] = "text 0";
+
+enum { SHA256, FIDELITY, TIME, KIT, SOURCE, DEFINITION, FACTS };
 
 static const char *const identities[][3] = {
 	{ "centos7.imports.zmq", "centos7.imports.ssl", "centos7.ttyd.keepalive" },
 	{ "debian12.imports.zmq", "debian12.imports.ssl", "debian12.ttyd.keepalive" }
 };
-static const struct kc_gate_image images[IMAGES] = { { "centos7", identities[0], 3 },
-						     { "debian12", identities[1], 3 } };
+static const struct kc_gate_image images[IMAGES] = { { "centos7", identities[0], 3, "text 1" },
+						     { "debian12", identities[1], 3, "text 1" } };
 
 /* A report that passes the gate, to be spoilt. */
 struct scene {
-	struct kc_property facts[IMAGES][4];
+	struct kc_property facts[IMAGES][FACTS];
 	struct kc_report_suite suites[IMAGES];
 	struct kc_report_case cases[CASES];
 	struct kc_result results[CASES];
@@ -67,13 +70,15 @@ static void build(struct scene *scene)
 
 	*scene = (struct scene){ 0 };
 	for (size_t i = 0; i < IMAGES; i++) {
-		scene->facts[i][0] = (struct kc_property){ sha256_name, archive };
-		scene->facts[i][1] = (struct kc_property){ fidelity_name, i ? real : emulated };
-		scene->facts[i][2] = (struct kc_property){ time_name, virtual };
-		scene->facts[i][3] = (struct kc_property){ kit_name, kit };
+		scene->facts[i][SHA256] = (struct kc_property){ sha256_name, archive };
+		scene->facts[i][FIDELITY] = (struct kc_property){ fidelity_name, i ? real : emulated };
+		scene->facts[i][TIME] = (struct kc_property){ time_name, virtual };
+		scene->facts[i][KIT] = (struct kc_property){ kit_name, kit };
+		scene->facts[i][SOURCE] = (struct kc_property){ source_name, defined };
+		scene->facts[i][DEFINITION] = (struct kc_property){ definition_name, definition };
 		scene->suites[i] = (struct kc_report_suite){ .name = images[i].name,
 							     .facts = scene->facts[i],
-							     .fact_count = 4 };
+							     .fact_count = FACTS };
 	}
 	for (size_t i = 0; i < CASES; i++) {
 		scene->cases[i] = (struct kc_report_case){ .suite = i / 3,
@@ -178,17 +183,17 @@ static void spoil_future(struct scene *scene)
 
 static void spoil_archive(struct scene *scene)
 {
-	scene->facts[1][0].value = other;
+	scene->facts[1][SHA256].value = other;
 }
 
 static void spoil_unopened(struct scene *scene)
 {
-	scene->facts[0][0].value = nothing;
+	scene->facts[0][SHA256].value = nothing;
 }
 
 static void spoil_fidelity(struct scene *scene)
 {
-	scene->facts[1][1].value = emulated;
+	scene->facts[1][FIDELITY].value = emulated;
 }
 
 static void spoil_real(struct scene *scene)
@@ -198,17 +203,34 @@ static void spoil_real(struct scene *scene)
 
 static void spoil_odd_fidelity(struct scene *scene)
 {
-	scene->facts[0][1].value = odd;
+	scene->facts[0][FIDELITY].value = odd;
 }
 
 static void spoil_time(struct scene *scene)
 {
-	scene->facts[0][2].value = odd;
+	scene->facts[0][TIME].value = odd;
 }
 
 static void spoil_kit(struct scene *scene)
 {
-	scene->facts[1][3].value = old_kit;
+	scene->facts[1][KIT].value = old_kit;
+}
+
+/* `run dir:/tmp/debian12`, which says that it is real. */
+static void spoil_source(struct scene *scene)
+{
+	scene->facts[1][SOURCE].value = folder;
+	scene->facts[1][DEFINITION].value = nothing;
+}
+
+static void spoil_no_source(struct scene *scene)
+{
+	scene->facts[1][SOURCE].value = nothing;
+}
+
+static void spoil_definition(struct scene *scene)
+{
+	scene->facts[1][DEFINITION].value = old_definition;
 }
 
 static void spoil_image(struct scene *scene)
@@ -258,6 +280,10 @@ static void each_way_to_miss_it_is_named(void)
 		{ spoil_odd_fidelity, "fidelity: centos7: odd" },
 		{ spoil_time, "time: centos7: odd" },
 		{ spoil_kit, "cases: debian12: kit 0" },
+		{ spoil_source, "source: debian12: dir: another image of that name, in report-1.json" },
+		{ spoil_no_source, "source: debian12: one that says not where it is from, in report-1.json" },
+		{ spoil_definition,
+		  "source: debian12: one of another definition, sha256 text 0, in report-1.json" },
 		{ spoil_image, "image: debian12: none" },
 		{ spoil_none, "image: centos7: none" },
 		{ spoil_policy, "image: : none" },
@@ -284,8 +310,8 @@ static void what_policy_takes_is_taken(void)
 	size_t passed, warned;
 
 	build(&scene);
-	scene.facts[0][1].value = real;
-	scene.facts[0][2].value = slow;
+	scene.facts[0][FIDELITY].value = real;
+	scene.facts[0][TIME].value = slow;
 	scene.request.require_real = true;
 	judge(&scene, found, &passed, &warned);
 	KC_CHECK_STRING(found, "");
