@@ -180,27 +180,38 @@ static int judge_required(struct judging *judging, const char *identity)
 	if (result->verdict == KC_PASS ||
 	    (result->verdict == KC_SKIP && is_waived(judging, identity, result)))
 		return note(&outcome->warned, &outcome->warned_count, identity);
-	return 0; /* what failed is told with whatever else did */
+	return 0; /* what failed is told already, see tell_failures */
 }
 
-/* Required or not. */
-static void tell_failures(struct judging *judging)
+/* Of every suite of this archive, whether policy requires the image, or the case, or not: who gave the report to us holds it for evidence. */
+static void tell_failures(struct judging *judging, const struct kc_gate_report *report)
 {
-	const struct kc_report_run *run = &judging->report->report.plan.run;
+	const struct kc_report_run *run = &report->report.plan.run;
 
 	for (size_t i = 0; i < run->case_count; i++) {
-		const struct kc_result *result = &judging->report->report.results[i];
+		const struct kc_result *result = &report->report.results[i];
 		char identity[512];
 
-		if (run->cases[i].suite != judging->suite_number || result->verdict == KC_PASS ||
-		    result->verdict == KC_SKIP)
+		if (result->verdict == KC_PASS || result->verdict == KC_SKIP ||
+		    !is_of_volume(judging->request, &run->suites[run->cases[i].suite]))
 			continue;
 		identity_of(&run->cases[i], identity);
 		find(judging, kc_verdict_name(result->verdict), identity, "pass", kc_result_message(result));
 	}
 }
 
-/* An image that could not be reached has one case, which says so, and which a waiver is for. Returns 1 if this is it. */
+static size_t count_cases(const struct judging *judging)
+{
+	const struct kc_report_run *run = &judging->report->report.plan.run;
+	size_t count = 0;
+
+	for (size_t i = 0; i < run->case_count; i++)
+		count += run->cases[i].suite == judging->suite_number;
+	return count;
+}
+
+/* An image that could not be reached has one case, which says so, and which a waiver is for. Returns 1 if this is it. With other cases
+ * beside it (reports were merged) it stands for none of them. */
 static int judge_opening(struct judging *judging)
 {
 	const struct kc_result *result;
@@ -209,7 +220,7 @@ static int judge_opening(struct judging *judging)
 
 	(void)snprintf(identity, sizeof(identity), "%s.run.opening", judging->suite->name);
 	result = find_result(judging, identity);
-	if (!result || result->verdict != KC_SKIP)
+	if (!result || result->verdict != KC_SKIP || count_cases(judging) > 1)
 		return 0;
 	if (!is_waived(judging, identity, result))
 		return 1;
@@ -228,7 +239,6 @@ static int judge_suite(struct judging *judging, const struct kc_gate_image *imag
 	if (status)
 		return status < 0 ? status : 0;
 	check_suite(judging);
-	tell_failures(judging);
 	for (size_t i = 0; status == 0 && i < image->count; i++)
 		status = judge_required(judging, image->identities[i]);
 	return status;
@@ -277,8 +287,10 @@ int kc_gate_judge(const struct kc_gate_request *request, struct kc_findings *fin
 	int status = 0;
 
 	*ret_outcome = (struct kc_gate_outcome){ 0 };
-	for (size_t i = 0; i < request->report_count; i++)
+	for (size_t i = 0; i < request->report_count; i++) {
 		check_report(&judging, &request->reports[i]);
+		tell_failures(&judging, &request->reports[i]);
+	}
 	for (size_t i = 0; status == 0 && i < request->image_count; i++)
 		status = judge_image(&judging, &request->images[i]);
 	if (status == 0 && request->image_count == 0)

@@ -6,7 +6,7 @@
  *	- of every image that policy requires, as this program defines it and not what else somebody called by its name, a complete report, of this program and its cases (by the digest of the kit), not too old,
  *	  with an image and a time that policy takes;
  *	- that every case that policy requires there passed; what was skipped needs a waiver, and nothing else can have one;
- *	- that nothing else failed or was broken there.
+ *	- that nothing else failed or was broken, in any report of this archive: also a case, or an image, that policy does not require.
  * A report of another archive among them is wrong, too: somebody mixed up two releases.
  */
 #ifndef KC_RELEASE_GATE_H

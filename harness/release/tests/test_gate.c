@@ -263,6 +263,22 @@ spoil_extra(struct scene *scene) /* a case that policy does not know, in a suite
 	scene->report.report.results = results;
 }
 
+/* Debian 12 is in another report, and this one is of an image that policy does not ask for. */
+static void spoil_other(struct scene *scene)
+{
+	static struct scene other_scene;
+	static struct kc_gate_report both[2];
+
+	build(&other_scene);
+	other_scene.suites[1].name = "debian11";
+	other_scene.cases[3].classname = "debian11.imports";
+	other_scene.results[3].verdict = KC_FAIL;
+	both[0] = scene->report;
+	both[1] = other_scene.report;
+	scene->request.reports = both;
+	scene->request.report_count = 2;
+}
+
 static void each_way_to_miss_it_is_named(void)
 {
 	static const struct {
@@ -288,6 +304,7 @@ static void each_way_to_miss_it_is_named(void)
 		{ spoil_none, "image: centos7: none" },
 		{ spoil_policy, "image: : none" },
 		{ spoil_extra, "fail: debian12.extra.x" },
+		{ spoil_other, "fail: debian11.imports.zmq" },
 	};
 
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
@@ -378,6 +395,37 @@ static void an_image_out_of_reach_needs_a_waiver_of_its_own(void)
 	}
 }
 
+/* As `merge` puts together a report of an image that could not be reached and one of the same image that failed. */
+static void a_waived_opening_hides_nothing_beside_it(void)
+{
+	static const struct {
+		enum kc_verdict verdict; /* of the case beside it */
+		const char *found;
+	} rows[] = {
+		{ KC_FAIL, "fail: debian12.imports.zmq" },
+		{ KC_BROKEN, "broken: debian12.imports.zmq" },
+		{ KC_SKIP, "skipped: debian12.imports.zmq" },
+		{ KC_PASS, "missing: debian12.imports.ssl" },
+	};
+	struct kc_waiver waiver = { "debian12.run.opening", "no network", "2026-12-01", NOW_S + 1 };
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct scene scene;
+		char found[600];
+		size_t passed, warned;
+
+		build(&scene);
+		scene.cases[4] =
+			(struct kc_report_case){ .suite = 1, .classname = "debian12.run", .name = "opening" };
+		scene.results[3].verdict = rows[i].verdict;
+		scene.results[4].verdict = KC_SKIP;
+		scene.report.report.plan.run.case_count = 5;
+		scene.waivers = (struct kc_waivers){ .items = &waiver, .count = 1 };
+		judge(&scene, found, &passed, &warned);
+		KC_CHECK_CONTAINS(found, rows[i].found);
+	}
+}
+
 /* The same case in two reports is one; a flaky one is a warning. */
 static void cases_are_counted_once(void)
 {
@@ -458,5 +506,6 @@ static void waiver_files_are_checked(void)
 KC_TEST_SUITE_WITH(gate, KC_LABEL_FAST, set_up, tear_down, KC_TEST(opens_for_what_policy_asks_for),
 		   KC_TEST(any_single_case_closes_it), KC_TEST(each_way_to_miss_it_is_named),
 		   KC_TEST(what_policy_takes_is_taken), KC_TEST(waivers_are_for_what_was_skipped),
-		   KC_TEST(an_image_out_of_reach_needs_a_waiver_of_its_own), KC_TEST(cases_are_counted_once),
+		   KC_TEST(an_image_out_of_reach_needs_a_waiver_of_its_own),
+		   KC_TEST(a_waived_opening_hides_nothing_beside_it), KC_TEST(cases_are_counted_once),
 		   KC_TEST(waiver_files_are_checked));
