@@ -38,6 +38,8 @@ struct run {
 	struct opening *openings; /* what reports hold until the cases are known: one for each IMAGE */
 	struct kc_report_case *opening_cases;
 	struct kc_report_suite *opening_suites;
+	struct kc_property
+		opening_fact; /* which part this is: without it a report would be one of the whole */
 	struct kc_report_run opening_run;
 	struct kc_recording last; /* of --last-failed */
 	struct kc_shard shard;
@@ -352,8 +354,10 @@ static int check(struct run *run, bool *ret_told, enum kc_exit *ret_exit, struct
  * whatever ends it, those of an earlier run would stand for this one. */
 static int tell_opening(struct run *run, struct kc_error *err)
 {
+	static char shard[] = "shard";
 	size_t count = run->options->operand_count;
 
+	run->opening_fact = (struct kc_property){ .name = shard, .value = run->shard.text };
 	for (size_t i = 0; i < count; i++) {
 		struct opening *opening = &run->openings[i];
 
@@ -364,8 +368,10 @@ static int tell_opening(struct run *run, struct kc_error *err)
 								 .name = "opening",
 								 .what = "volume and image can be had",
 								 .file = "harness/cmd_run.c" };
-		run->opening_suites[i] =
-			(struct kc_report_suite){ .name = opening->image.name, .reproduce = "" };
+		run->opening_suites[i] = (struct kc_report_suite){ .name = opening->image.name,
+								   .facts = &run->opening_fact,
+								   .fact_count = run->shard.count ? 1 : 0,
+								   .reproduce = "" };
 	}
 	run->opening_run = (struct kc_report_run){ .version = KC_VERSION,
 						   .hostname = run->hostname,

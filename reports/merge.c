@@ -247,18 +247,68 @@ static bool mark_parts(const char *parts, bool seen[MOST_SHARDS], unsigned int *
 	}
 }
 
-/* Whether a report has the whole of the suite. */
-static bool is_whole_somewhere(const struct merging *merging, const char *name)
+/* What a report has of a suite. */
+enum content {
+	NOTHING, /* a part may be empty */
+	UNOPENED, /* the case alone that says why the image could not be opened: it stands for cases that nobody knows */
+	CASES
+};
+
+static enum content content_of(const struct kc_report_run *run, size_t suite)
+{
+	enum content content = NOTHING;
+	char opening[512], identity[512];
+
+	(void)snprintf(opening, sizeof(opening), "%s.run.opening", run->suites[suite].name);
+	for (size_t i = 0; i < run->case_count; i++) {
+		if (run->cases[i].suite != suite)
+			continue;
+		(void)snprintf(identity, sizeof(identity), "%s.%s", run->cases[i].classname,
+			       run->cases[i].name);
+		if (strcmp(identity, opening) != 0)
+			return CASES;
+		content = UNOPENED;
+	}
+	return content;
+}
+
+/* Which parts of a suite there are. */
+struct parts {
+	bool *opened,
+		*any; /* MOST_SHARDS of each; `any`: also those in which the image could not be opened */
+	unsigned int count; /* that there should be */
+	bool is_whole;	    /* a report has all of it */
+	bool is_opened;	    /* some part is */
+};
+
+/* Of one report. False if it says what is no part of one whole. */
+static bool note_parts(struct parts *parts, const struct kc_report_run *run, size_t suite)
+{
+	const char *shard = kc_report_fact(&run->suites[suite], "shard");
+	enum content content = content_of(run, suite);
+
+	if (!*shard) {
+		parts->is_whole |= content == CASES;
+		return true;
+	}
+	if (!mark_parts(shard, parts->any, &parts->count))
+		return false;
+	if (content == UNOPENED)
+		return true;
+	parts->is_opened = true;
+	return mark_parts(shard, parts->opened, &parts->count);
+}
+
+static bool find_parts(const struct merging *merging, const char *name, struct parts *parts)
 {
 	for (size_t i = 0; i < merging->count; i++) {
 		const struct kc_report_run *run = &merging->inputs[i].report->plan.run;
 
 		for (size_t j = 0; j < run->suite_count; j++)
-			if (strcmp(run->suites[j].name, name) == 0 &&
-			    !*kc_report_fact(&run->suites[j], "shard"))
-				return true;
+			if (strcmp(run->suites[j].name, name) == 0 && !note_parts(parts, run, j))
+				return false;
 	}
-	return false;
+	return true;
 }
 
 static void drop_fact(struct kc_merged *merged, size_t suite, const char *name)
@@ -290,34 +340,61 @@ static int note_missing(struct kc_buffer *text, const char *name, const bool *se
 	return status;
 }
 
-/* A suite all parts of which are there is no part any more. */
-static int settle_parts(struct merging *merging, size_t suite, struct kc_error *err)
+/* "1/4; 3/4" */
+static int list_parts(char **joined, const bool *seen, unsigned int count)
+{
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(TEXT_LIMIT);
+	int status = 0;
+
+	for (unsigned int i = 0; status == 0 && i < count; i++)
+		if (seen[i])
+			status = kc_buffer_printf(&text, "%s%u/%u", text.length ? SEPARATOR : "", i + 1,
+						  count);
+	if (status < 0 || !text.length)
+		return status;
+	free(*joined);
+	*joined = kc_buffer_steal(&text);
+	return 0;
+}
+
+/* A suite all parts of which are there is no part any more. A part in which the image could not be opened is there only if no part
+ * could open it: then its one case says all that there is to say. */
+static int settle_found(struct merging *merging, size_t suite, const struct parts *parts,
+			struct kc_error *err)
 {
 	struct kc_merged *merged = merging->merged;
-	const char *name = merged->suites[suite].name,
-		   *parts = kc_report_fact(&merged->suites[suite], "shard");
-	KC_CLEANUP_FREE bool *seen = calloc(MOST_SHARDS, sizeof(*seen));
-	unsigned int count = 0;
+	const char *name = merged->suites[suite].name;
+	const bool *seen = parts->is_opened ? parts->opened : parts->any;
 	size_t missing = merged->missing.length;
 	int status = 0;
 
-	if (!*parts)
-		return 0;
-	if (!seen)
-		return kc_error_errno(err, ENOMEM, "merge: %s", name);
-	if (!mark_parts(parts, seen, &count)) {
-		status = kc_error_set(err, EINVAL, "merge: %s: `%s` are not parts of one whole", name, parts);
-		kc_error_hint(err,
-			      "merge the reports of one run, whose parts are numbered K/N, all with one N");
-		return status;
-	}
-	if (!is_whole_somewhere(merging, name))
-		status = note_missing(&merged->missing, name, seen, count);
-	if (status < 0)
-		return kc_error_errno(err, status, "merge: %s", name);
-	if (merged->missing.length == missing)
+	if (!parts->is_whole)
+		status = note_missing(&merged->missing, name, seen, parts->count);
+	if (status == 0 && merged->missing.length == missing)
 		drop_fact(merged, suite, "shard");
-	return 0;
+	else if (status == 0)
+		status = list_parts(&find_fact(merged, suite, "shard")->value, seen, parts->count);
+	return status < 0 ? kc_error_errno(err, status, "merge: %s", name) : 0;
+}
+
+static int settle_parts(struct merging *merging, size_t suite, struct kc_error *err)
+{
+	const char *name = merging->merged->suites[suite].name,
+		   *shards = kc_report_fact(&merging->merged->suites[suite], "shard");
+	KC_CLEANUP_FREE bool *opened = calloc(MOST_SHARDS, sizeof(*opened));
+	KC_CLEANUP_FREE bool *any = calloc(MOST_SHARDS, sizeof(*any));
+	struct parts parts = { .opened = opened, .any = any };
+	int status;
+
+	if (!*shards)
+		return 0;
+	if (!opened || !any)
+		return kc_error_errno(err, ENOMEM, "merge: %s", name);
+	if (find_parts(merging, name, &parts))
+		return settle_found(merging, suite, &parts, err);
+	status = kc_error_set(err, EINVAL, "merge: %s: `%s` are not parts of one whole", name, shards);
+	kc_error_hint(err, "merge the reports of one run, whose parts are numbered K/N, all with one N");
+	return status;
 }
 
 /* --- Cases --- */

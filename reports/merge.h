@@ -10,7 +10,8 @@
  * (kernel, user, limits, paths): of that every value is kept, "a; b". A case that is in several reports is one if its verdict is the
  * same, else refused: a rerun does not hide what it was run for. Of several passes one that is flaky is kept.
  *
- * The run started when the first of them did, and is complete if all of them are and, of each image, no part is missing.
+ * The run started when the first of them did, and is complete if all of them are and, of each image, no part is missing. A report that
+ * says of an image only that it could not be opened is neither the whole nor, where another part could open it, a part.
  */
 #ifndef KC_REPORTS_MERGE_H
 #define KC_REPORTS_MERGE_H

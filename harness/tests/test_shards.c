@@ -6,6 +6,7 @@
 #include "fixtures/temporary.h"
 #include "options.h"
 #include "reports/json_read.h"
+#include "reports/ledger.h"
 #include "sys/process.h"
 #include "tests/kc_test.h"
 
@@ -115,6 +116,29 @@ static void the_parts_put_together_are_the_whole(void)
 	KC_CHECK_CONTAINS(kc_buffer_string(&text), "the run was cut short\n");
 }
 
+/* Of a part that could not begin there is a report, and it is not one of the whole. */
+static void a_part_that_opened_nothing_is_missing(void)
+{
+	char first[PATH_MAX + 16], lost[PATH_MAX + 16], nothing[PATH_MAX + 16];
+	const char *const run[] = { "run", "centos7", "--volume", nothing, "--shard",
+				    "2/2", "--json",  lost,	  NULL };
+	const char *const merge[] = { "merge", lost, first, NULL };
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(1u << 20);
+	KC_CLEANUP_READ_REPORT struct kc_read_report report = { 0 };
+	struct kc_error err = { 0 };
+
+	place(first, "first.json");
+	place(lost, "lost.json");
+	place(nothing, "nothing.tar.xz");
+	run_imports("1/2", first);
+	run_words(run, KC_EXIT_NOT_RUN, &text);
+	KC_REQUIRE_OK(kc_read_report_load(lost, &report, &err), err);
+	KC_CHECK_STRING(kc_report_fact(&report.plan.run.suites[0], "shard"), "2/2");
+	kc_buffer_clear(&text);
+	run_words(merge, KC_EXIT_FAILED, &text);
+	KC_CHECK_CONTAINS(kc_buffer_string(&text), "missing: centos7: parts 2 of 2\n");
+}
+
 static void a_part_without_cases_says_so_and_counts_for_nothing(void)
 {
 	char json[PATH_MAX + 16];
@@ -142,5 +166,6 @@ static void what_selects_nothing_is_an_error_in_every_part(void)
 }
 
 KC_TEST_SUITE_WITH(shards, KC_LABEL_SLOW, set_up, tear_down, KC_TEST(the_parts_put_together_are_the_whole),
+		   KC_TEST(a_part_that_opened_nothing_is_missing),
 		   KC_TEST(a_part_without_cases_says_so_and_counts_for_nothing),
 		   KC_TEST(what_selects_nothing_is_an_error_in_every_part));
