@@ -64,6 +64,54 @@ static int read_results(cJSON *cases, struct kc_read_report *report, struct kc_e
 	return status;
 }
 
+/* --- What stands twice --- */
+
+static int compare_texts(const void *left, const void *right)
+{
+	return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* Readers look a name up, and which of two they find is chance. Sorted, for there may be many. */
+static int refuse_twice(char **names, size_t count, const char *what, struct kc_error *err)
+{
+	qsort(names, count, sizeof(*names), compare_texts);
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(names[i - 1], names[i]) == 0)
+			return kc_error_set(err, EBADMSG, "%s `%.200s` stands twice", what, names[i]);
+	return 0;
+}
+
+static char *suite_name(const struct kc_report_run *run, size_t number)
+{
+	return strdup(run->suites[number].name);
+}
+
+/* As identities are written, "centos7.imports.zmq": no matter where the class ends and the name begins. */
+static char *case_name(const struct kc_report_run *run, size_t number)
+{
+	char *name = NULL;
+
+	return asprintf(&name, "%s.%s", run->cases[number].classname, run->cases[number].name) < 0 ? NULL
+												   : name;
+}
+
+static int check_names(const struct kc_report_run *run, size_t count,
+		       char *(*name)(const struct kc_report_run *run, size_t number), const char *what,
+		       struct kc_error *err)
+{
+	KC_CLEANUP_FREE char **names = calloc(count + 1, sizeof(*names));
+	size_t made = 0;
+	int status;
+
+	while (names && made < count && (names[made] = name(run, made)))
+		made++;
+	status = names && made == count ? refuse_twice(names, count, what, err)
+					: kc_error_errno(err, ENOMEM, "read a report");
+	for (size_t i = 0; i < made; i++)
+		free(names[i]);
+	return status;
+}
+
 static int check_counts(const cJSON *document, const struct kc_read_report *report, struct kc_error *err)
 {
 	const cJSON *counts = cJSON_GetObjectItemCaseSensitive(document, "counts");
@@ -115,11 +163,16 @@ static int read_document(cJSON *document, struct kc_read_report *report, struct 
 		status = read_results(cases, report, err);
 	if (status == 0)
 		status = kc_read_run_parse(document, &plan, err);
-	if (status < 0)
+	if (status < 0) {
+		kc_read_run_release(&plan); /* half of it may be read */
 		return status;
+	}
 	report->plan = plan;
 	report->is_complete = cJSON_IsTrue(complete);
-	return check_counts(document, report, err);
+	status = check_names(&plan.run, plan.run.suite_count, suite_name, "suite", err);
+	if (status == 0)
+		status = check_names(&plan.run, plan.run.case_count, case_name, "case", err);
+	return status < 0 ? status : check_counts(document, report, err);
 }
 
 int kc_read_report_parse(const char *text, size_t length, const char *name, struct kc_read_report *report,

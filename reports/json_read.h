@@ -3,7 +3,8 @@
  *
  * Life cycle: 1. zeroed  2. kc_read_report_load  3. use `run` and `results`  4. kc_read_report_release (idempotent, fit for a
  * zeroed object). The file is of any origin: it is parsed within limits, and what can be computed again is: a report is refused whose
- * counts are not those of its results, or whose seal is not that of its bytes.
+ * counts are not those of its results, or whose seal is not that of its bytes. So is one in which a suite, or the identity of a case,
+ * stands twice: what is looked up by name is one thing.
  *
  * The seal shows that a report was damaged or edited by hand. It is no signature: who forges a report computes it anew. What
  * protects against that is who may write where reports are kept.

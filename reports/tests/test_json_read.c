@@ -91,14 +91,19 @@ static void what_was_written_is_read(void)
 }
 
 /* As the writer does it. */
-static void seal_again(struct kc_buffer *text)
+static void seal(struct kc_buffer *text)
 {
 	char hex[KC_SHA256_HEX_SIZE];
 	struct kc_error err = { 0 };
 
-	text->length -= KC_JSON_SEAL_SIZE - 1;
 	KC_CHECK_OK(kc_sha256_of(text->data, text->length, hex, &err), err);
 	KC_CHECK_INT(kc_buffer_printf(text, KC_JSON_SEAL_FORMAT, hex), 0);
+}
+
+static void seal_again(struct kc_buffer *text)
+{
+	text->length -= KC_JSON_SEAL_SIZE - 1;
+	seal(text);
 }
 
 /* The first `from` becomes `to`. */
@@ -133,6 +138,16 @@ static void what_was_edited_is_refused(void)
 		{ "a key more", "\"counts\"", "\"x\":1,\"counts\"", true, "\"x\"" },
 		{ "no JSON", ",\"cases\"", ",,\"cases\"", true, "line 1, column" },
 		{ "a case without a result", "\"result\"", "\"resvlt\"", true, "case 0 has no result" },
+		{ "a case twice", "\"name\":\"ssl\"", "\"name\":\"zmq\"", true,
+		  "r: case `centos7.imports.zmq` stands twice" },
+		{ "a case twice, split elsewhere", "\"classname\":\"centos7.imports\",\"name\":\"ssl\"",
+		  "\"classname\":\"centos7\",\"name\":\"imports.zmq\"", true,
+		  "r: case `centos7.imports.zmq` stands twice" },
+		{ "a suite twice", "\"suites\":[",
+		  "\"suites\":[{\"name\":\"centos7\",\"reproduce\":\"\",\"facts\":[]},", true,
+		  "r: suite `centos7` stands twice" },
+		{ "half of it sound", "\"classname\":\"centos7.imports\",\"name\":\"ssl\"",
+		  "\"classname\":\"centos7.imports\",\"name\":1", true, "r: " },
 		{ "neither true nor false", "\"complete\":true", "\"complete\":1", true,
 		  "neither true nor false" },
 	};
@@ -152,6 +167,42 @@ static void what_was_edited_is_refused(void)
 	}
 }
 
+/* The last is the first again. */
+static void many_cases_are_looked_at(void)
+{
+	enum { MANY = 10000 };
+	KC_CLEANUP_BUFFER struct kc_buffer text = KC_BUFFER_INIT(16 * TEXT_LIMIT);
+
+	for (size_t twice = 0; twice < 2; twice++) {
+		KC_CLEANUP_READ_REPORT struct kc_read_report report = { 0 };
+		struct kc_error err = { 0 };
+		int status = 0;
+
+		kc_buffer_clear(&text);
+		status |= kc_buffer_printf(&text, "{\"version\":1,\"program\":\"1\",\"hostname\":\"h\","
+						  "\"started_ms\":1,\"suites\":[{\"name\":\"i\","
+						  "\"reproduce\":\"\",\"facts\":[]}],\"cases\":[");
+		for (size_t i = 0; i < MANY; i++)
+			status |= kc_buffer_printf(
+				&text,
+				"%s{\"suite\":0,\"classname\":\"i.g\",\"name\":\"%zu\",\"what\":\"\","
+				"\"file\":\"\",\"line\":1,\"timeout_ms\":1,\"repeat\":0,\"result\":"
+				"{\"verdict\":\"pass\",\"duration_ms\":0,\"properties\":[],\"measurements\":["
+				"]}}",
+				i ? "," : "", twice && i == MANY - 1 ? 0 : i);
+		status |= kc_buffer_printf(&text,
+					   "],\"counts\":{\"pass\":%d,\"fail\":0,\"broken\":0,"
+					   "\"skip\":0},\"complete\":true",
+					   MANY);
+		KC_CHECK_INT(status, 0);
+		seal(&text);
+		status = kc_read_report_parse(text.data, text.length, "r", &report, &err);
+		KC_CHECK_MESSAGE(twice ? status < 0 : status == 0, "%zu: %s", twice, err.text);
+		if (twice)
+			KC_CHECK_STRING(err.text, "r: case `i.g.0` stands twice");
+	}
+}
+
 static void nothing_is_no_report(void)
 {
 	static const char *const texts[] = { "", "{}", "\n" };
@@ -165,4 +216,5 @@ static void nothing_is_no_report(void)
 }
 
 KC_TEST_SUITE_WITH(json_read, KC_LABEL_FAST, set_up, tear_down, KC_TEST(what_was_written_is_read),
-		   KC_TEST(what_was_edited_is_refused), KC_TEST(nothing_is_no_report));
+		   KC_TEST(what_was_edited_is_refused), KC_TEST(many_cases_are_looked_at),
+		   KC_TEST(nothing_is_no_report));
