@@ -61,6 +61,9 @@ struct kc_result {
 	int64_t duration_ms; /* of the last attempt */
 };
 
+/* How the message begins of what is BROKEN only because --must-run takes no skip for an answer; then comes why it was skipped. */
+#define KC_RESULT_MUST_RUN "skipped, although it must run: "
+
 void kc_result_init(struct kc_result *result);
 void kc_result_release(struct kc_result *result);
 

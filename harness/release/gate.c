@@ -7,9 +7,13 @@
 
 #include "image/reference.h"
 #include "reports/ledger.h"
+#include "reports/result.h"
 
 /* A report may be from a machine whose clock is ahead. */
 #define CLOCK_SKEW_S 300
+
+/* The case that says why an image, which the other word is for, has no others. */
+#define OPENING "%s.run.opening"
 
 struct judging {
 	const struct kc_gate_request *request;
@@ -39,7 +43,71 @@ static bool is_of_volume(const struct kc_gate_request *request, const struct kc_
 	return strcmp(kc_report_fact(suite, "volume.sha256"), request->volume_sha256) == 0;
 }
 
+static void identity_of(const struct kc_report_case *testcase, char ret_identity[512])
+{
+	(void)snprintf(ret_identity, 512, "%s.%s", testcase->classname, testcase->name);
+}
+
+/* Among the cases of the suite; NULL if it is not there. */
+static const struct kc_result *find_result(const struct judging *judging, const char *identity)
+{
+	const struct kc_report_run *run = &judging->report->report.plan.run;
+
+	for (size_t i = 0; i < run->case_count; i++) {
+		char name[512];
+
+		identity_of(&run->cases[i], name);
+		if (run->cases[i].suite == judging->suite_number && strcmp(name, identity) == 0)
+			return &judging->report->report.results[i];
+	}
+	return NULL;
+}
+
 /* --- What a report says of itself --- */
+
+static bool is_unread(const struct kc_report_suite *suite)
+{
+	return !*kc_report_fact(suite, "volume.sha256");
+}
+
+/* A run that could not begin is told once, with the reason, and not as one that was cut short, too. */
+static bool has_ended_unread(const struct kc_report_run *run)
+{
+	for (size_t i = 0; i < run->suite_count; i++)
+		if (!is_unread(&run->suites[i]))
+			return false;
+	return run->suite_count > 0;
+}
+
+static void find_other_archive(struct judging *judging)
+{
+	const struct kc_result *opening;
+	char identity[512], found[600];
+
+	if (!is_unread(judging->suite)) {
+		find(judging, "archive", judging->report->name, judging->request->volume_sha256,
+		     kc_report_fact(judging->suite, "volume.sha256"));
+		return;
+	}
+	(void)snprintf(identity, sizeof(identity), OPENING, judging->suite->name);
+	opening = find_result(judging, identity);
+	(void)snprintf(found, sizeof(found), "a run that ended before the archive was read%s%.500s",
+		       opening ? ": " : "", opening ? kc_result_message(opening) : "");
+	find(judging, "archive", judging->report->name, judging->request->volume_sha256, found);
+}
+
+static void check_archives(struct judging *judging, const struct kc_gate_report *report)
+{
+	const struct kc_report_run *run = &report->report.plan.run;
+
+	judging->report = report;
+	for (size_t i = 0; i < run->suite_count; i++) {
+		judging->suite = &run->suites[i];
+		judging->suite_number = i;
+		if (!is_of_volume(judging->request, judging->suite))
+			find_other_archive(judging);
+	}
+}
 
 static void check_report(struct judging *judging, const struct kc_gate_report *report)
 {
@@ -48,7 +116,7 @@ static void check_report(struct judging *judging, const struct kc_gate_report *r
 	int64_t age_s = request->now_s - run->started_ms / 1000;
 	char found[64];
 
-	if (!report->report.is_complete)
+	if (!report->report.is_complete && !has_ended_unread(run))
 		find(judging, "complete", report->name, "a run that came to its end",
 		     "one that was cut short");
 	if (strcmp(run->version, request->version) != 0)
@@ -57,12 +125,7 @@ static void check_report(struct judging *judging, const struct kc_gate_report *r
 		(void)snprintf(found, sizeof(found), "%lld days", (long long)(age_s / 86400));
 		find(judging, "age", report->name, age_s < 0 ? "a run in the past" : "a newer run", found);
 	}
-	for (size_t i = 0; i < run->suite_count; i++)
-		if (!is_of_volume(request, &run->suites[i]))
-			find(judging, "archive", report->name, request->volume_sha256,
-			     *kc_report_fact(&run->suites[i], "volume.sha256")
-				     ? kc_report_fact(&run->suites[i], "volume.sha256")
-				     : "a run that ended before the archive was read");
+	check_archives(judging, report);
 }
 
 /* Anybody can bring an image that is called as one of ours: "dir:/tmp/centos7". */
@@ -129,26 +192,6 @@ static int note(const char ***list, size_t *count, const char *identity)
 	return 0;
 }
 
-static void identity_of(const struct kc_report_case *testcase, char ret_identity[512])
-{
-	(void)snprintf(ret_identity, 512, "%s.%s", testcase->classname, testcase->name);
-}
-
-/* Among the cases of the suite; NULL if it is not there. */
-static const struct kc_result *find_result(const struct judging *judging, const char *identity)
-{
-	const struct kc_report_run *run = &judging->report->report.plan.run;
-
-	for (size_t i = 0; i < run->case_count; i++) {
-		char name[512];
-
-		identity_of(&run->cases[i], name);
-		if (run->cases[i].suite == judging->suite_number && strcmp(name, identity) == 0)
-			return &judging->report->report.results[i];
-	}
-	return NULL;
-}
-
 static bool is_waived(struct judging *judging, const char *identity, const struct kc_result *result)
 {
 	const struct kc_waiver *waiver = kc_waivers_find(judging->request->waivers, identity);
@@ -183,6 +226,17 @@ static int judge_required(struct judging *judging, const char *identity)
 	return 0; /* what failed is told already, see tell_failures */
 }
 
+static void find_failure(struct judging *judging, const char *identity, const struct kc_result *result)
+{
+	const char *message = kc_result_message(result), *step = "";
+	char found[600];
+
+	if (strncmp(message, KC_RESULT_MUST_RUN, strlen(KC_RESULT_MUST_RUN)) == 0)
+		step = "; run without --must-run to let a waiver decide";
+	(void)snprintf(found, sizeof(found), "%.500s%s", message, step);
+	find(judging, kc_verdict_name(result->verdict), identity, "pass", found);
+}
+
 /* Of every suite of this archive, whether policy requires the image, or the case, or not: who gave the report to us holds it for evidence. */
 static void tell_failures(struct judging *judging, const struct kc_gate_report *report)
 {
@@ -196,7 +250,7 @@ static void tell_failures(struct judging *judging, const struct kc_gate_report *
 		    !is_of_volume(judging->request, &run->suites[run->cases[i].suite]))
 			continue;
 		identity_of(&run->cases[i], identity);
-		find(judging, kc_verdict_name(result->verdict), identity, "pass", kc_result_message(result));
+		find_failure(judging, identity, result);
 	}
 }
 
@@ -210,20 +264,20 @@ static size_t count_cases(const struct judging *judging)
 	return count;
 }
 
-/* An image that could not be reached has one case, which says so, and which a waiver is for. Returns 1 if this is it. With other cases
- * beside it (reports were merged) it stands for none of them. */
+/* An image that could not be opened has one case, which says why; if it could not be reached, a waiver is for that. Returns 1 if this is
+ * it: then there is nothing else to miss. With other cases beside it (reports were merged) it stands for none of them. */
 static int judge_opening(struct judging *judging)
 {
 	const struct kc_result *result;
 	const struct kc_waiver *waiver;
 	char identity[512];
 
-	(void)snprintf(identity, sizeof(identity), "%s.run.opening", judging->suite->name);
+	(void)snprintf(identity, sizeof(identity), OPENING, judging->suite->name);
 	result = find_result(judging, identity);
-	if (!result || result->verdict != KC_SKIP || count_cases(judging) > 1)
+	if (!result || result->verdict == KC_PASS || count_cases(judging) > 1)
 		return 0;
-	if (!is_waived(judging, identity, result))
-		return 1;
+	if (result->verdict != KC_SKIP || !is_waived(judging, identity, result))
+		return 1; /* told */
 	waiver = kc_waivers_find(judging->request->waivers, identity);
 	return note(&judging->outcome.warned, &judging->outcome.warned_count, waiver->identity) < 0 ? -ENOMEM
 												    : 1;
@@ -254,8 +308,10 @@ static int judge_image(struct judging *judging, const struct kc_gate_image *imag
 		const struct kc_report_run *run = &request->reports[i].report.plan.run;
 
 		for (size_t j = 0; status == 0 && j < run->suite_count; j++) {
-			if (strcmp(run->suites[j].name, image->name) != 0 ||
-			    !is_of_volume(request, &run->suites[j]))
+			if (strcmp(run->suites[j].name, image->name) != 0)
+				continue;
+			is_there |= is_unread(&run->suites[j]); /* told as such */
+			if (!is_of_volume(request, &run->suites[j]))
 				continue;
 			is_there = true;
 			judging->report = &request->reports[i];

@@ -89,7 +89,7 @@ static void tick(struct session *session)
 static void record(struct session *session, size_t index, struct kc_result *result)
 {
 	if (session->scheduler->context->must_run && result->verdict == KC_SKIP)
-		kc_result_broken(result, "skipped, although it must run: %s", kc_result_message(result));
+		kc_result_broken(result, KC_RESULT_MUST_RUN "%s", kc_result_message(result));
 	for (size_t i = 0; i < session->scheduler->report_count; i++) {
 		struct kc_report *report = session->scheduler->reports[i];
 

@@ -110,20 +110,21 @@ static void build(struct scene *scene)
 						   .now_s = NOW_S };
 }
 
-/* What the first finding is about; "" where there is none. */
-static void judge(const struct scene *scene, char ret_found[600], size_t *ret_passed, size_t *ret_warned)
+/* What the first finding is about; "" where there is none. Returns how many there are. */
+static size_t judge(const struct scene *scene, char ret_found[600], size_t *ret_passed, size_t *ret_warned)
 {
 	KC_CLEANUP_FINDINGS struct kc_findings findings = { 0 };
 	KC_CLEANUP_GATE_OUTCOME struct kc_gate_outcome outcome = { 0 };
 	struct kc_error err = { 0 };
 
-	KC_REQUIRE_OK(kc_gate_judge(&scene->request, &findings, &outcome, &err), err);
+	KC_CHECK_OK(kc_gate_judge(&scene->request, &findings, &outcome, &err), err);
 	*ret_passed = outcome.passed_count;
 	*ret_warned = outcome.warned_count;
 	ret_found[0] = '\0';
 	if (!kc_findings_are_none(&findings))
 		(void)snprintf(ret_found, 600, "%s: %s: %s", findings.items[0].check,
 			       findings.items[0].member, findings.items[0].found);
+	return findings.count + findings.dropped;
 }
 
 static void opens_for_what_policy_asks_for(void)
@@ -372,6 +373,22 @@ static void waivers_are_for_what_was_skipped(void)
 	}
 }
 
+/* Leaves a report of the second image alone, which was not opened. */
+static void unopen(struct scene *scene, enum kc_verdict verdict, char *message)
+{
+	struct kc_report_run *run = &scene->report.report.plan.run;
+
+	scene->cases[3] =
+		(struct kc_report_case){ .suite = 0, .classname = "debian12.run", .name = "opening" };
+	scene->results[3].verdict = verdict;
+	scene->results[3].message = message;
+	run->cases = &scene->cases[3];
+	run->case_count = 1;
+	run->suites = &scene->suites[1];
+	run->suite_count = 1;
+	scene->report.report.results = &scene->results[3];
+}
+
 static void an_image_out_of_reach_needs_a_waiver_of_its_own(void)
 {
 	struct kc_waiver waiver = { "debian12.run.opening", "no network", "2026-12-01", NOW_S + 1 };
@@ -391,6 +408,52 @@ static void an_image_out_of_reach_needs_a_waiver_of_its_own(void)
 		KC_CHECK_CONTAINS(found,
 				  is_waived ? "" : "skipped: debian12.run.opening: skipped without a waiver");
 		KC_CHECK_INT(warned, is_waived);
+		KC_CHECK_INT(passed, 3);
+	}
+}
+
+/* Not one for each case that it would have had, too. */
+static void an_image_that_was_not_opened_is_one_finding(void)
+{
+	static char must_run[] = KC_RESULT_MUST_RUN "no network", damaged[] = "damaged";
+	static const struct {
+		enum kc_verdict verdict;
+		char *message, *archive;
+		bool is_cut_short;
+		const char *found;
+	} rows[] = {
+		{ KC_SKIP, damaged, archive, false,
+		  "skipped: debian12.run.opening: skipped without a waiver: damaged" },
+		{ KC_FAIL, damaged, archive, false, "fail: debian12.run.opening: damaged" },
+		{ KC_BROKEN, damaged, archive, false, "broken: debian12.run.opening: damaged" },
+		{ KC_BROKEN, must_run, archive, false,
+		  "broken: debian12.run.opening: skipped, although it must run: no network; run without "
+		  "--must-run to let a waiver decide" },
+		{ KC_BROKEN, damaged, nothing, true,
+		  "archive: report-1.json: a run that ended before the archive was read: damaged" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
+		struct kc_waiver waiver = { "debian12.run.opening", "no network", "2026-12-01", NOW_S + 1 };
+		struct scene scene, unopened;
+		struct kc_gate_report both[2];
+		char found[600];
+		size_t passed, warned;
+
+		build(&scene);
+		build(&unopened);
+		scene.report.report.plan.run.suite_count = 1;
+		scene.report.report.plan.run.case_count = 3;
+		unopen(&unopened, rows[i].verdict, rows[i].message);
+		unopened.facts[1][SHA256].value = rows[i].archive;
+		unopened.report.report.is_complete = !rows[i].is_cut_short;
+		both[0] = scene.report;
+		both[1] = unopened.report;
+		scene.request.reports = both;
+		scene.request.report_count = 2;
+		scene.waivers = (struct kc_waivers){ .items = &waiver, .count = rows[i].verdict != KC_SKIP };
+		KC_CHECK_INT(judge(&scene, found, &passed, &warned), 1);
+		KC_CHECK_STRING(found, rows[i].found);
 		KC_CHECK_INT(passed, 3);
 	}
 }
@@ -507,5 +570,6 @@ KC_TEST_SUITE_WITH(gate, KC_LABEL_FAST, set_up, tear_down, KC_TEST(opens_for_wha
 		   KC_TEST(any_single_case_closes_it), KC_TEST(each_way_to_miss_it_is_named),
 		   KC_TEST(what_policy_takes_is_taken), KC_TEST(waivers_are_for_what_was_skipped),
 		   KC_TEST(an_image_out_of_reach_needs_a_waiver_of_its_own),
+		   KC_TEST(an_image_that_was_not_opened_is_one_finding),
 		   KC_TEST(a_waived_opening_hides_nothing_beside_it), KC_TEST(cases_are_counted_once),
 		   KC_TEST(waiver_files_are_checked));
