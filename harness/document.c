@@ -1,6 +1,7 @@
 /*
  * Writes what describes the command line, from its tables: kc-document man|bash|zsh|fish|schema FILE. Run by the build, not by users.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,13 +19,13 @@ static void begin_line(const char *text)
 }
 
 /* Hyphens and backslashes that are meant as such, in lines that people can read. */
-static void put_roff(const char *text)
+static void put_roff_within(const char *text, int width)
 {
 	int column = 0;
 
 	begin_line(text);
 	for (; *text; text++, column++)
-		if (*text == ' ' && column + (int)strcspn(text + 1, " ") > ROFF_WIDTH) {
+		if (*text == ' ' && column + (int)strcspn(text + 1, " ") > width) {
 			putchar('\n');
 			column = 0;
 			begin_line(text + 1);
@@ -35,6 +36,11 @@ static void put_roff(const char *text)
 		} else {
 			putchar(*text);
 		}
+}
+
+static void put_roff(const char *text)
+{
+	put_roff_within(text, ROFF_WIDTH);
 }
 
 static void put_option(const struct kc_option_row *row)
@@ -73,6 +79,27 @@ static void put_command(int command)
 			put_option(&kc_option_rows[i]);
 }
 
+static const struct {
+	const char *arguments, *help;
+} examples[] = {
+	{ "run centos7", "Checks the newest release." },
+	{ "run all --volume FILE --must-run --junit out.xml",
+	  "Checks an archive on all that it must pass on, in CI." },
+	{ "run centos7 --volume FILE --last-failed", "Checks again what did not pass." },
+	{ "merge x86_64/*.json --json evidence/x86_64.json",
+	  "Puts the reports of several machines together." },
+	{ "release FILE --reports evidence --version 4.5.0 --volume-version 15 --texts texts --sign-with "
+	  "key.pem --out dist",
+	  "Makes what is published, if the reports show that all passed; otherwise tells every reason." },
+	{ "release FILE ... --waivers waivers.json",
+	  "Does without the skipped cases that the file names, each with a reason and a last day: "
+	  "{\"version\": 1, \"waivers\": [{\"case\": \"ubuntu22.04.run.opening\", \"reason\": \"no registry "
+	  "here\", \"expires\": \"2027-01-31\"}]}. What failed cannot be waived." },
+	{ "verify dist --key key.pub", "Checks a release directory, offline." },
+	{ "diff pypi:backend.ai-krunner-static-gnu==4.3.0 FILE --markdown notes.md",
+	  "Tells what is different." },
+};
+
 static void write_man(void)
 {
 	fputs(".TH KRUNNER\\-COMPAT 1 2026-11-27 \"krunner\\-compat " KC_VERSION "\" \"User Commands\"\n"
@@ -109,12 +136,15 @@ static void write_man(void)
 	      "the "
 	      "summary "
 	      "of the job.\n"
-	      ".SH EXAMPLES\n.TP\n.B krunner\\-compat run centos7\nChecks the newest release.\n"
-	      ".TP\n.B krunner\\-compat run all \\-\\-volume FILE \\-\\-must\\-run \\-\\-junit out.xml\n"
-	      "Checks an archive on all that it must pass on, in CI.\n"
-	      ".TP\n.B krunner\\-compat run centos7 \\-\\-volume FILE \\-\\-last\\-failed\n"
-	      "Checks again what did not pass.\n",
+	      ".SH EXAMPLES\n",
 	      stdout);
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(examples); i++) {
+		fputs(".TP\n.B krunner\\-compat ", stdout);
+		put_roff_within(examples[i].arguments, INT_MAX); /* a tag is one line */
+		putchar('\n');
+		put_roff(examples[i].help);
+		putchar('\n');
+	}
 }
 
 /* Completions */
