@@ -14,8 +14,8 @@ def record(event, **rest):
     return json.dumps({"event": event, **rest}) + "\n"
 
 
-def result(verdict, text="", duration_ms=1, measurements=()):
-    found = {"verdict": verdict, "duration_ms": duration_ms, "properties": [[text, text]] if text else []}
+def result(verdict, text="", duration_ms=1, measurements=(), properties=()):
+    found = {"verdict": verdict, "duration_ms": duration_ms, "properties": [*properties, *([[text, text]] if text else [])]}
     if verdict != "pass":
         found["message"] = text
     if verdict == "fail":

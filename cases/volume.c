@@ -13,7 +13,9 @@
 
 #include "archive/volume.h"
 #include "cases/cases.h"
-#include "elf/elf.h"
+#include "elf/clamp.h"
+#include "elf/floor.h"
+#include "image/image.h"
 #include "run/program.h"
 #include "sys/fd.h"
 
@@ -218,7 +220,47 @@ static struct {
 	const struct kc_volume *volume;
 	struct kc_result *result;
 	unsigned int files;
+	struct {
+		char version[KC_ELF_FLOOR_VERSION_SIZE];
+		char path[PATH_MAX];
+	} floors[KC_ELF_FAMILIES];
 } walk;
+
+static void raise_floors(const struct kc_elf *elf, const char *path)
+{
+	for (size_t i = 0; i < KC_ELF_FAMILIES; i++)
+		if (kc_elf_raise_floor(elf, kc_elf_families[i], walk.floors[i].version))
+			(void)snprintf(walk.floors[i].path, sizeof(walk.floors[i].path), "%s", path);
+}
+
+/* The newest version of `family` that the image has; NULL if that is not known. */
+static const char *ceiling_of(const struct kc_image *image, const char *family)
+{
+	for (size_t i = 0; i < image->ceiling_count; i++)
+		if (strcmp(image->ceilings[i].prefix, family) == 0)
+			return image->ceilings[i].version;
+	return strcmp(family, "GLIBC") == 0 && strcmp(image->libc_family, "glibc") == 0 ? image->libc_version
+											: NULL;
+}
+
+/* No promise by itself, for not every file is ever loaded: to be seen beside what fails for it. */
+static void tell_floors(const struct kc_image *image, struct kc_result *result)
+{
+	for (size_t i = 0; i < KC_ELF_FAMILIES; i++) {
+		const char *family = kc_elf_families[i], *ceiling = ceiling_of(image, family);
+		char name[64];
+
+		if (!*walk.floors[i].version)
+			continue;
+		(void)snprintf(name, sizeof(name), "floor-%s", family);
+		kc_result_property(result, name, "%s", walk.floors[i].version);
+		(void)snprintf(name, sizeof(name), "floor-%s-file", family);
+		kc_result_property(result, name, "%s", walk.floors[i].path);
+		(void)snprintf(name, sizeof(name), "floor-%s-image", family);
+		if (ceiling && *ceiling)
+			kc_result_property(result, name, "%s", ceiling);
+	}
+}
 
 static int examine_elf(const char *path, const struct stat *status, int type, struct FTW *place)
 {
@@ -245,6 +287,7 @@ static int examine_elf(const char *path, const struct stat *status, int type, st
 		kc_result_fail(walk.result, "a sound ELF file", err.text, "%s: %s", name, err.text);
 		return 1;
 	}
+	raise_floors(&elf, name);
 	if (elf.machine == machine_of(walk.volume->arch))
 		return 0;
 	kc_result_fail(walk.result, walk.volume->arch, architecture_of(elf.machine),
@@ -272,6 +315,7 @@ static void check_architecture(const struct kc_case *row, struct kc_case_context
 	else if (status == 0)
 		kc_result_pass(result);
 	kc_result_property(result, "elf-files", "%u", walk.files);
+	tell_floors(context->image, result);
 }
 
 static void check_ttyd(const struct kc_case *row, struct kc_case_context *context, struct kc_result *result)

@@ -39,7 +39,7 @@ static void add_volume(struct kc_sink *out, const struct kc_contents *contents)
 	add_row_printf(out, "size", "%zu files of %" PRIu64 " bytes, %zu directories, %zu links",
 		       contents->file_count, contents->bytes, contents->directory_count,
 		       contents->link_count);
-	for (size_t i = 0; i < KC_CONTENTS_FLOORS; i++)
+	for (size_t i = 0; i < KC_ELF_FAMILIES; i++)
 		if (*contents->floors[i].version)
 			add_row_printf(out, "needs at least", "%s %s (%s)", contents->floors[i].family,
 				       contents->floors[i].version, contents->floors[i].path);

@@ -420,6 +420,7 @@ static int write_page(struct html *html, bool complete, struct kc_error *err)
 	if (html->options.baseline)
 		kc_html_changes(&out, &html->ledger, html->options.baseline);
 	add_cases(&out, &html->ledger);
+	kc_html_floors(&out, &html->ledger);
 	kc_html_keepalive(&out, &html->ledger);
 	kc_html_times(&out, &html->ledger);
 	add_facts(&out, html->ledger.run);

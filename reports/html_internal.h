@@ -17,6 +17,7 @@ void kc_html_changes(struct kc_sink *out, const struct kc_ledger *ledger,
 		     const struct kc_recording *baseline);
 
 /* Sections; nothing where no case measured what they show. */
+void kc_html_floors(struct kc_sink *out, const struct kc_ledger *ledger);
 void kc_html_keepalive(struct kc_sink *out, const struct kc_ledger *ledger);
 void kc_html_times(struct kc_sink *out, const struct kc_ledger *ledger);
 

@@ -1,6 +1,5 @@
 #include "release/contents.h"
 
-#include <ctype.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,14 +13,11 @@
 
 #include "archive/names.h"
 #include "base/embedded.h"
-#include "elf/clamp.h"
 #include "sys/fd.h"
 
 #define RULES "compat/components.json"
 #define PYTHON_COMPONENT "python"
 #define PATCHLEVEL_LIMIT (64u << 10)
-
-static const char *const families[KC_CONTENTS_FLOORS] = { "GLIBC", "GLIBCXX", "CXXABI" };
 
 /* A file of the volume in memory; length 0 for an empty one. */
 struct mapping {
@@ -197,38 +193,11 @@ static int add_components(struct taking *taking, const struct kc_entry *entry, c
 	return status;
 }
 
-/* Where the version begins in the name of a symbol version that is a number: "GLIBC_2.17". NULL for any other. */
-static const char *find_number(const char *name)
-{
-	const char *version = strchr(name, '_');
-
-	if (!version || !isdigit((unsigned char)version[1]))
-		return NULL;
-	version++;
-	return strspn(version, "0123456789.") == strlen(version) ? version : NULL;
-}
-
-static void raise_floor(struct kc_contents_floor *floor, const char *name, const char *version,
-			const char *path)
-{
-	size_t length = (size_t)(version - name) - 1;
-
-	if (strlen(floor->family) != length || memcmp(name, floor->family, length) != 0 ||
-	    strlen(version) >= sizeof(floor->version) ||
-	    (*floor->version && kc_elf_compare_versions(version, floor->version) <= 0))
-		return;
-	(void)snprintf(floor->version, sizeof(floor->version), "%s", version);
-	floor->path = path;
-}
-
 static void raise_floors(struct kc_contents *contents, const struct kc_entry *entry, const struct kc_elf *elf)
 {
-	for (size_t i = 0; i < elf->required_count; i++) {
-		const char *name = elf->required[i].name, *version = find_number(name);
-
-		for (size_t j = 0; version && !elf->required[i].is_weak && j < KC_CONTENTS_FLOORS; j++)
-			raise_floor(&contents->floors[j], name, version, entry->name);
-	}
+	for (size_t i = 0; i < KC_ELF_FAMILIES; i++)
+		if (kc_elf_raise_floor(elf, contents->floors[i].family, contents->floors[i].version))
+			contents->floors[i].path = entry->name;
 }
 
 static int add_library(struct kc_contents *contents, const struct kc_entry *entry, const struct kc_elf *elf,
@@ -456,8 +425,8 @@ static void copy_labels(const struct kc_volume *volume, struct kc_contents *cont
 	memcpy(contents->package, volume->wheel.package, sizeof(contents->package));
 	memcpy(contents->package_version, volume->wheel.version, sizeof(contents->package_version));
 	memcpy(contents->volume_version, volume->wheel.volume_version, sizeof(contents->volume_version));
-	for (size_t i = 0; i < KC_CONTENTS_FLOORS; i++)
-		contents->floors[i].family = families[i];
+	for (size_t i = 0; i < KC_ELF_FAMILIES; i++)
+		contents->floors[i].family = kc_elf_families[i];
 }
 
 static int load_rules(struct kc_contents *contents, struct kc_error *err)

@@ -16,7 +16,7 @@
 #include "archive/volume.h"
 #include "base/json.h"
 #include "compat/components.h"
-#include "elf/elf.h"
+#include "elf/floor.h"
 #include "release/metadata.h"
 
 #define KC_CONTENTS_MAX 4096
@@ -51,9 +51,9 @@ struct kc_contents_library {
 
 /* The newest version of a family of symbols that any ELF file cannot do without. */
 struct kc_contents_floor {
-	const char *family; /* "GLIBC", "GLIBCXX" or "CXXABI" */
-	char version[32];   /* "2.17" */
-	const char *path;   /* of the first file that needs it */
+	const char *family;			 /* "GLIBC", "GLIBCXX" or "CXXABI" */
+	char version[KC_ELF_FLOOR_VERSION_SIZE]; /* "2.17" */
+	const char *path;			 /* of the first file that needs it */
 };
 
 /* One place that tells the version of Python, in full or its first two parts. */
@@ -63,7 +63,6 @@ struct kc_contents_told {
 };
 
 #define KC_CONTENTS_TOLD_MAX 8
-#define KC_CONTENTS_FLOORS 3
 
 struct kc_contents {
 	char name[NAME_MAX + 1];	 /* of the archive or directory; escaped */
@@ -86,7 +85,7 @@ struct kc_contents {
 	size_t component_count;
 	struct kc_contents_library *libraries; /* by path */
 	size_t library_count;
-	struct kc_contents_floor floors[KC_CONTENTS_FLOORS]; /* version "" where none is needed */
+	struct kc_contents_floor floors[KC_ELF_FAMILIES]; /* version "" where none is needed */
 
 	struct kc_entries entries;
 	size_t file_count, directory_count, link_count;

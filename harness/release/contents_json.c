@@ -76,7 +76,7 @@ static void add_floors(struct kc_json_writer *writer, const struct kc_contents *
 {
 	cJSON *list = kc_json_add_list(writer, document, "needs");
 
-	for (size_t i = 0; i < KC_CONTENTS_FLOORS; i++) {
+	for (size_t i = 0; i < KC_ELF_FAMILIES; i++) {
 		cJSON *item = *contents->floors[i].version ? kc_json_add_item(writer, list) : NULL;
 
 		if (!item)

@@ -41,7 +41,7 @@ static void compare_facts(struct kc_difference *difference)
 	compare_fact(difference, "distribution", before->distro, after->distro);
 	compare_fact(difference, "architecture", before->arch, after->arch);
 	compare_fact(difference, "Python", before->python, after->python);
-	for (size_t i = 0; i < KC_CONTENTS_FLOORS; i++)
+	for (size_t i = 0; i < KC_ELF_FAMILIES; i++)
 		compare_fact(difference, before->floors[i].family, before->floors[i].version,
 			     after->floors[i].version);
 }

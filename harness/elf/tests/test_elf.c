@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "elf/clamp.h"
 #include "elf/elf.h"
+#include "elf/floor.h"
 #include "sys/file.h"
 #include "tests/kc_test.h"
 
@@ -330,7 +332,46 @@ static void survives_flipped_bits(void)
 	kc_buffer_release(&bytes);
 }
 
-KC_TEST_SUITE(elf, KC_LABEL_FAST, KC_TEST(compares_versions_as_numbers), KC_TEST(hash_is_that_of_the_abi),
+static void a_floor_is_the_newest_version_that_is_needed(void)
+{
+	static const struct {
+		const char *name;
+		struct kc_elf_version required[3];
+		const char *before, *after;
+	} floors[] = {
+		{ "none", { { .name = "LIBZMQ_1" } }, "", "" },
+		{ "numbers compare as numbers",
+		  { { .name = "GLIBC_2.9" }, { .name = "GLIBC_2.17" }, { .name = "GLIBC_2.2.5" } },
+		  "",
+		  "2.17" },
+		{ "what another file needs is newer", { { .name = "GLIBC_2.9" } }, "2.17", "2.17" },
+		{ "weak", { { .name = "GLIBC_2.34", .is_weak = true }, { .name = "GLIBC_2.4" } }, "", "2.4" },
+		{ "of another family",
+		  { { .name = "GLIBCXX_3.4.21" }, { .name = "GLIBC_PRIVATE" }, { .name = "GLIBC_" } },
+		  "",
+		  "" },
+		{ "no number", { { .name = "GLIBC_2.17x" }, { .name = "GLIBC" }, { .name = "" } }, "", "" },
+		{ "longer than any", { { .name = "GLIBC_2.1234567890123456789012345678901" } }, "", "" },
+	};
+
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(floors); i++) {
+		struct kc_elf_version required[3];
+		struct kc_elf elf = { .required = required };
+		char version[KC_ELF_FLOOR_VERSION_SIZE];
+
+		memcpy(required, floors[i].required, sizeof(required));
+		while (elf.required_count < 3 && required[elf.required_count].name)
+			elf.required_count++;
+		(void)snprintf(version, sizeof(version), "%s", floors[i].before);
+		KC_CHECK_MESSAGE(kc_elf_raise_floor(&elf, "GLIBC", version) ==
+					 (strcmp(floors[i].before, floors[i].after) != 0),
+				 "%s", floors[i].name);
+		KC_CHECK_STRING(version, floors[i].after);
+	}
+}
+
+KC_TEST_SUITE(elf, KC_LABEL_FAST, KC_TEST(a_floor_is_the_newest_version_that_is_needed),
+	      KC_TEST(compares_versions_as_numbers), KC_TEST(hash_is_that_of_the_abi),
 	      KC_TEST(replaces_a_release_only_where_it_stands_alone),
 	      KC_TEST(reads_the_facts_of_the_c_library), KC_TEST(clamps_the_c_library_of_the_host),
 	      KC_TEST(clamps_libraries_of_the_host_and_nothing_else_in_them),
