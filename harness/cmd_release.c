@@ -364,6 +364,7 @@ static int judge_reports(struct release *release, struct kc_gate_request *reques
 	if (status < 0)
 		return status;
 	*request = (struct kc_gate_request){ .volume_sha256 = release->volume.sha256,
+					     .arch = release->volume.arch,
 					     .reports = release->reports,
 					     .report_count = release->report_count,
 					     .images = release->required.images,

@@ -436,7 +436,7 @@ static int collect_cases(struct merging *merging, struct kc_error *err)
 		count += merging->inputs[i].report->plan.run.case_count;
 	merging->entries = calloc(count + 1, sizeof(*merging->entries));
 	merging->merged->cases = calloc(count + 1, sizeof(*merging->merged->cases));
-	merging->merged->results = calloc(count + 1, sizeof(*merging->merged->results));
+	merging->merged->results = calloc(count + 1, sizeof(struct kc_result *));
 	if (!merging->entries || !merging->merged->cases || !merging->merged->results)
 		return kc_error_errno(err, ENOMEM, "merge: take the cases");
 	for (size_t i = 0; i < merging->count; i++) {
@@ -572,7 +572,7 @@ static int make_room(struct merging *merging, struct kc_error *err)
 	for (size_t i = 0; i < merging->count; i++)
 		count += merging->inputs[i].report->plan.run.suite_count;
 	merging->merged->suites = calloc(count + 1, sizeof(*merging->merged->suites));
-	merging->merged->facts = calloc(count + 1, sizeof(*merging->merged->facts));
+	merging->merged->facts = calloc(count + 1, sizeof(struct kc_property *));
 	merging->suite_inputs = calloc(count + 1, sizeof(*merging->suite_inputs));
 	if (!merging->merged->suites || !merging->merged->facts || !merging->suite_inputs)
 		return kc_error_errno(err, ENOMEM, "merge: take the suites");

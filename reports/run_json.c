@@ -173,6 +173,15 @@ static int read_fact(const cJSON *pair, struct kc_read_run *read, struct kc_erro
 	return status < 0 ? status : read_text(cJSON_GetArrayItem(pair, 1), read, &fact->value, err);
 }
 
+/* The gate would read the first of two, and a person the other. */
+static int check_fact_is_new(const struct kc_report_suite *suite, const char *name, struct kc_error *err)
+{
+	for (size_t i = 0; i < suite->fact_count; i++)
+		if (strcmp(suite->facts[i].name, name) == 0)
+			return kc_error_set(err, EBADMSG, "report: fact \"%s\" stands twice", name);
+	return 0;
+}
+
 static int read_facts(const cJSON *list, struct kc_report_suite *suite, struct kc_read_run *read,
 		      struct kc_error *err)
 {
@@ -183,6 +192,8 @@ static int read_facts(const cJSON *list, struct kc_report_suite *suite, struct k
 	{
 		int status = read_fact(pair, read, err);
 
+		if (status == 0)
+			status = check_fact_is_new(suite, suite->facts[suite->fact_count].name, err);
 		if (status < 0)
 			return status;
 		suite->fact_count++;

@@ -154,13 +154,16 @@ static void check_suite(struct judging *judging)
 	const struct kc_gate_request *request = judging->request;
 	const struct kc_report_suite *suite = judging->suite;
 	const char *fidelity = kc_report_fact(suite, "image.fidelity"), *time = kc_report_fact(suite, "time");
-	const char *kit = kc_report_fact(suite, "kit.sha256");
+	const char *kit = kc_report_fact(suite, "kit.sha256"),
+		   *arch = kc_report_fact(suite, "image.architecture");
 	bool may_be_emulated =
 		!request->require_real && kc_gate_policy_may_be_emulated(request->policy, suite->name);
 
 	if (strcmp(fidelity, "real") != 0 && !(may_be_emulated && strcmp(fidelity, "emulated") == 0))
 		find(judging, "fidelity", suite->name, may_be_emulated ? "real or emulated" : "real",
 		     fidelity);
+	if (strcmp(arch, request->arch) != 0) /* `run --force` takes any */
+		find(judging, "architecture", suite->name, request->arch, arch);
 	if (!kc_gate_policy_takes_time(request->policy, time))
 		find(judging, "time", suite->name, "what compat/gate.json takes", time);
 	if (strcmp(kit, request->kit) != 0)

@@ -38,6 +38,7 @@ struct kc_gate_report {
 
 struct kc_gate_request {
 	const char *volume_sha256;
+	const char *arch; /* of the volume */
 	const struct kc_gate_report *reports;
 	size_t report_count;
 	const struct kc_gate_image *images;

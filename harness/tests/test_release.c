@@ -114,17 +114,19 @@ static int tear_down(void)
 /* Returns how many findings there are, and the first one's object. */
 static size_t judge(char ret_object[256])
 {
-	const struct kc_gate_request request = { .volume_sha256 = kc_report_fact(
-							 &report.report.plan.run.suites[0], "volume.sha256"),
-						 .reports = &report,
-						 .report_count = 1,
-						 .images = images,
-						 .image_count = KC_ARRAY_LENGTH(images),
-						 .policy = &gate_policy,
-						 .waivers = &waivers,
-						 .version = KC_VERSION,
-						 .kit = kit,
-						 .now_s = report.report.plan.run.started_ms / 1000 + 3600 };
+	const struct kc_gate_request request = {
+		.volume_sha256 = kc_report_fact(&report.report.plan.run.suites[0], "volume.sha256"),
+		.arch = kc_report_fact(&report.report.plan.run.suites[0], "volume.arch"),
+		.reports = &report,
+		.report_count = 1,
+		.images = images,
+		.image_count = KC_ARRAY_LENGTH(images),
+		.policy = &gate_policy,
+		.waivers = &waivers,
+		.version = KC_VERSION,
+		.kit = kit,
+		.now_s = report.report.plan.run.started_ms / 1000 + 3600
+	};
 	KC_CLEANUP_FINDINGS struct kc_findings findings = { 0 };
 	KC_CLEANUP_GATE_OUTCOME struct kc_gate_outcome outcome = { 0 };
 	struct kc_error err = { 0 };

@@ -146,6 +146,8 @@ static void what_was_edited_is_refused(void)
 		{ "a suite twice", "\"suites\":[",
 		  "\"suites\":[{\"name\":\"centos7\",\"reproduce\":\"\",\"facts\":[]},", true,
 		  "r: suite `centos7` stands twice" },
+		{ "a fact twice", "\"facts\":[", "\"facts\":[[\"a\",\"x\"],[\"a\",\"y\"]", true,
+		  "fact \"a\" stands twice" },
 		{ "half of it sound", "\"classname\":\"centos7.imports\",\"name\":\"ssl\"",
 		  "\"classname\":\"centos7.imports\",\"name\":1", true, "r: " },
 		{ "neither true nor false", "\"complete\":true", "\"complete\":1", true,

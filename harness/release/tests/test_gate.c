@@ -19,13 +19,14 @@
 #define CASES 6 /* of both images */
 
 static char sha256_name[] = "volume.sha256", fidelity_name[] = "image.fidelity", time_name[] = "time",
-	    kit_name[] = "kit.sha256", source_name[] = "image.source", definition_name[] = "image.definition";
+	    kit_name[] = "kit.sha256", source_name[] = "image.source", definition_name[] = "image.definition",
+	    architecture_name[] = "image.architecture";
 static char archive[] = ARCHIVE, other[] = OTHER, real[] = "real", emulated[] = "emulated",
 	    virtual[] = "virtual", slow[] = "real (virtual time is not to be had)", odd[] = "odd",
 	    kit[] = "kit 1", old_kit[] = "kit 0", nothing[] = "", defined[] = "definition", folder[] = "dir",
-	    definition[] = "text 1", old_definition[] = "text 0";
+	    definition[] = "text 1", old_definition[] = "text 0", x86_64[] = "x86_64", aarch64[] = "aarch64";
 
-enum { SHA256, FIDELITY, TIME, KIT, SOURCE, DEFINITION, FACTS };
+enum { SHA256, FIDELITY, TIME, KIT, SOURCE, DEFINITION, ARCHITECTURE, FACTS };
 
 static const char *const identities[][3] = {
 	{ "centos7.imports.zmq", "centos7.imports.ssl", "centos7.ttyd.keepalive" },
@@ -76,6 +77,7 @@ static void build(struct scene *scene)
 		scene->facts[i][KIT] = (struct kc_property){ kit_name, kit };
 		scene->facts[i][SOURCE] = (struct kc_property){ source_name, defined };
 		scene->facts[i][DEFINITION] = (struct kc_property){ definition_name, definition };
+		scene->facts[i][ARCHITECTURE] = (struct kc_property){ architecture_name, x86_64 };
 		scene->suites[i] = (struct kc_report_suite){ .name = images[i].name,
 							     .facts = scene->facts[i],
 							     .fact_count = FACTS };
@@ -99,6 +101,7 @@ static void build(struct scene *scene)
 			    .is_complete = true }
 	};
 	scene->request = (struct kc_gate_request){ .volume_sha256 = ARCHIVE,
+						   .arch = "x86_64",
 						   .reports = &scene->report,
 						   .report_count = 1,
 						   .images = images,
@@ -212,6 +215,12 @@ static void spoil_time(struct scene *scene)
 	scene->facts[0][TIME].value = odd;
 }
 
+/* `run --force`: qemu stands in where it can. */
+static void spoil_architecture(struct scene *scene)
+{
+	scene->facts[0][ARCHITECTURE].value = aarch64;
+}
+
 static void spoil_kit(struct scene *scene)
 {
 	scene->facts[1][KIT].value = old_kit;
@@ -296,6 +305,7 @@ static void each_way_to_miss_it_is_named(void)
 		{ spoil_real, "fidelity: centos7: emulated" },
 		{ spoil_odd_fidelity, "fidelity: centos7: odd" },
 		{ spoil_time, "time: centos7: odd" },
+		{ spoil_architecture, "architecture: centos7: aarch64" },
 		{ spoil_kit, "cases: debian12: kit 0" },
 		{ spoil_source, "source: debian12: dir: another image of that name, in report-1.json" },
 		{ spoil_no_source, "source: debian12: one that says not where it is from, in report-1.json" },
