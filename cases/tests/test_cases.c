@@ -11,6 +11,7 @@
 #include "cases/cases.h"
 #include "compat/policy.h"
 #include "fixtures/temporary.h"
+#include "image/image.h"
 #include "run/context.h"
 #include "run/plan.h"
 #include "sys/fd.h"
@@ -152,7 +153,8 @@ static void check_example(const struct example *example)
 	KC_CLEANUP_TEMPORARY struct kc_temporary directory = { "" };
 	KC_CLEANUP(kc_result_release) struct kc_result result;
 	struct kc_volume volume = { .distro = "static-gnu", .arch = "x86_64", .wheel = example->wheel };
-	struct kc_case_context context = { .volume = &volume };
+	const struct kc_image image = { .libc_family = "glibc", .libc_version = "2.17" };
+	struct kc_case_context context = { .volume = &volume, .image = &image };
 	const struct kc_case *row = find_row(example->name);
 	struct kc_error err = { 0 };
 
