@@ -236,6 +236,8 @@ static void find_failure(struct judging *judging, const char *identity, const st
 
 	if (strncmp(message, KC_RESULT_MUST_RUN, strlen(KC_RESULT_MUST_RUN)) == 0)
 		step = "; run without --must-run to let a waiver decide";
+	else if (kc_waivers_find(judging->request->waivers, identity))
+		step = " (it has a waiver, which is for what was skipped only)";
 	(void)snprintf(found, sizeof(found), "%.500s%s", message, step);
 	find(judging, kc_verdict_name(result->verdict), identity, "pass", found);
 }
