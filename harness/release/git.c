@@ -12,8 +12,6 @@
 #define TIMEOUT_MS 600000 /* all files are hashed */
 #define MOST_WORDS 64
 
-extern char **environ;
-
 /* The last word on what git does, whatever a file says: git-config(1). What a repository of ours has by default stands here as well where
  * `git init` looks at the file system to decide it. */
 static const char *const settings[] = {
