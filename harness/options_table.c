@@ -516,8 +516,7 @@ _Static_assert(KC_ARRAY_LENGTH(kc_option_rows) <= KC_OPTION_ROWS_MAX, "more opti
 const size_t kc_option_row_count = KC_ARRAY_LENGTH(kc_option_rows);
 
 const struct kc_exit_row kc_exit_rows[] = {
-	{ KC_EXIT_PASSED,
-	  "every case passed (skipped ones aside); what else was asked for is done, and nothing is wrong" },
+	{ KC_EXIT_PASSED, "every case passed (skipped ones aside); nothing is wrong" },
 	{ KC_EXIT_FAILED, "a case failed or was broken, a wheel or a release is not as it should be, or "
 			  "nothing was released" },
 	{ KC_EXIT_USAGE, "the command line is wrong" },
