@@ -517,8 +517,7 @@ const size_t kc_option_row_count = KC_ARRAY_LENGTH(kc_option_rows);
 
 const struct kc_exit_row kc_exit_rows[] = {
 	{ KC_EXIT_PASSED, "every case passed (skipped ones aside); nothing is wrong" },
-	{ KC_EXIT_FAILED, "a case failed or was broken, a wheel or a release is not as it should be, or "
-			  "nothing was released" },
+	{ KC_EXIT_FAILED, "a case failed or was broken; a wheel or release is wrong, or refused" },
 	{ KC_EXIT_USAGE, "the command line is wrong" },
 	{ KC_EXIT_NOT_RUN, "what was asked for could not be done: bad input, no network, no sandbox" },
 	{ KC_EXIT_NOTHING_SELECTED, "nothing was selected" },
