@@ -1,5 +1,6 @@
 #include "cases/sigill.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -50,7 +51,34 @@ struct trace {
 	long pid;	  /* of the process that got it; 0 if that cannot be told */
 };
 
-/* `PID openat(-100,"PATH",FLAGS) = FD`, and `PID execve("PATH",...) = 0`, which counts as a mapping of everything. */
+/* The process of a line of the trace; 0 for any other line. */
+static long speaker(const char *line)
+{
+	char *end;
+	long pid = strtol(line, &end, 10);
+
+	return *end == ' ' && pid > 0 ? pid : 0;
+}
+
+/* `PID execve("PATH",...) = 0`, which counts as a mapping of everything. The emulator writes the call and its result by themselves: another
+ * process may have begun the line, and may go on in it before the result, so that only a failure that is told ends the call. */
+static void take_execution(struct trace *trace, const char *line)
+{
+	const char *call = strstr(line, " execve(\""), *begin = call, *path, *end;
+
+	if (!call)
+		return;
+	while (begin > line && isdigit((unsigned char)begin[-1]))
+		begin--;
+	path = call + strlen(" execve(\"");
+	end = strchr(path, '"');
+	if (end && !strstr(end, ") = -1") && speaker(begin) && trace->mapping_count < MOST_MAPPINGS)
+		trace->mappings[trace->mapping_count++] = (struct mapping){
+			.pid = speaker(begin), .end = UINT64_MAX, .path = path, .length = (size_t)(end - path)
+		};
+}
+
+/* `PID openat(-100,"PATH",FLAGS) = FD` */
 static void take_path(struct trace *trace, long pid, const char *line, const char *result)
 {
 	const char *path = strchr(line, '"'), *end = path ? strchr(path + 1, '"') : NULL;
@@ -60,11 +88,7 @@ static void take_path(struct trace *trace, long pid, const char *line, const cha
 	if (!end || rest == result || number < 0)
 		return;
 	path++;
-	if (strstr(line, " execve(") && trace->mapping_count < MOST_MAPPINGS)
-		trace->mappings[trace->mapping_count++] = (struct mapping){
-			.pid = pid, .end = UINT64_MAX, .path = path, .length = (size_t)(end - path)
-		};
-	else if (!strstr(line, " execve(") && trace->file_count < MOST_FILES)
+	if (trace->file_count < MOST_FILES)
 		trace->files[trace->file_count++] = (struct file){
 			.pid = pid, .fd = (int)number, .path = path, .length = (size_t)(end - path)
 		};
@@ -90,24 +114,16 @@ static void take_mapping(struct trace *trace, long pid, const char *arguments, c
 		trace->mappings[trace->mapping_count++] = mapping;
 }
 
-/* The process of a line of the trace; 0 for any other line. */
-static long speaker(const char *line)
-{
-	char *end;
-	long pid = strtol(line, &end, 10);
-
-	return *end == ' ' && pid > 0 ? pid : 0;
-}
-
 static void take_line(struct trace *trace, const char *line)
 {
 	const char *result = strstr(line, ") = "), *call = strchr(line, ' ');
 	long pid = speaker(line);
 
+	take_execution(trace, line);
 	if (!pid || !result)
 		return;
 	result += strlen(") = ");
-	if (strncmp(call, " open", 5) == 0 || strncmp(call, " execve(", 8) == 0)
+	if (strncmp(call, " open", 5) == 0)
 		take_path(trace, pid, line, result);
 	else if (strncmp(call, " mmap(", 6) == 0)
 		take_mapping(trace, pid, call + 1, result);

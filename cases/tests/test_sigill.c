@@ -46,6 +46,16 @@ static void finds_the_newest_mapping_of_the_address(void)
 		  LOADED "9 execve(\"/v/ttyd\",{\"/v/ttyd\",NULL}) = 0\n7 wait4(9,1,0,0)" SIGNAL(
 			  "0000004000011010") " = 9\n7 exit_group(0)\n",
 		  "/v/ttyd" },
+		{ "a child whose parent spoke before the result",
+		  LOADED
+		  "9 execve(\"/v/ttyd\",{\"/v/ttyd\",NULL})7 wait4(9,1,0,0) = 0\n9 brk(NULL) = 0x1\n" SIGNAL(
+			  "0000004000011010") "7 exit_group(0)\n",
+		  "/v/ttyd" },
+		{ "a child in a line of its parent's",
+		  LOADED
+		  "7 wait4(9,1,0,0)9 execve(\"/v/ttyd\",{\"/v/ttyd\",NULL}) = 0\n9 brk(NULL) = 0x1\n" SIGNAL(
+			  "0000004000011010") "7 exit_group(0)\n",
+		  "/v/ttyd" },
 		{ "one that could not be executed",
 		  LOADED "7 execve(\"/v/none\",{\"/v/none\",NULL}) = -1 errno=2 (No such file or "
 			 "directory)\n" SIGNAL("0000004000011010"),
