@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -288,11 +289,14 @@ static int open_volume(struct release *release, struct kc_error *err)
 
 /* --- Reports --- */
 
+/* Directories, too, which are reasons to refuse: what failed may be in there. What `run` writes for others (JUnit, HTML) may lie beside. */
 static int is_report(const struct dirent *entry)
 {
 	size_t length = strlen(entry->d_name);
 
-	return length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0;
+	if (entry->d_type == DT_DIR)
+		return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	return length > 5 && strcasecmp(entry->d_name + length - 5, ".json") == 0;
 }
 
 static void find(struct release *release, const char *check, const char *object, const char *expected,
@@ -428,10 +432,9 @@ static int judge(struct release *release, struct kc_gate_request *request, struc
 		status = judge_reports(release, request, err);
 	if (status == 0)
 		status = judge_texts(release, err);
-	if (status < 0)
-		return status;
-	kc_agreement_check(&agreement, &release->findings);
-	return judge_tag(release, err);
+	if (status == 0)
+		kc_agreement_check(&agreement, &release->findings);
+	return status;
 }
 
 static bool is_about_growth(const struct kc_findings *findings)
@@ -621,6 +624,9 @@ static int run(struct release *release, enum kc_exit *ret_exit, struct kc_error 
 	struct kc_gate_request request = { 0 };
 	int status = open_inputs(release, err);
 
+	/* First: what is staged below the repository would be a file too many in it. */
+	if (status == 0)
+		status = judge_tag(release, err);
 	if (status == 0)
 		status = kc_staging_open(release->options->out, &release->staging, err);
 	if (status == 0)

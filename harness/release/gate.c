@@ -22,6 +22,7 @@ struct judging {
 	const struct kc_gate_report *report; /* what is being looked at */
 	const struct kc_report_suite *suite;
 	size_t suite_number;
+	bool is_checked; /* the image that is judged: a report has cases of it */
 };
 
 void kc_gate_outcome_release(struct kc_gate_outcome *outcome)
@@ -297,10 +298,24 @@ static int judge_suite(struct judging *judging, const struct kc_gate_image *imag
 	status = judge_opening(judging);
 	if (status)
 		return status < 0 ? status : 0;
+	judging->is_checked = true;
 	check_suite(judging);
 	for (size_t i = 0; status == 0 && i < image->count; i++)
 		status = judge_required(judging, image->identities[i]);
 	return status;
+}
+
+/* One run could not open the image, and another has checked it. */
+static void drop_opening(struct kc_gate_outcome *outcome, const struct kc_gate_image *image)
+{
+	char identity[512];
+	size_t kept = 0;
+
+	(void)snprintf(identity, sizeof(identity), OPENING, image->name);
+	for (size_t i = 0; i < outcome->warned_count; i++)
+		if (strcmp(outcome->warned[i], identity) != 0)
+			outcome->warned[kept++] = outcome->warned[i];
+	outcome->warned_count = kept;
 }
 
 static int judge_image(struct judging *judging, const struct kc_gate_image *image)
@@ -309,6 +324,7 @@ static int judge_image(struct judging *judging, const struct kc_gate_image *imag
 	bool is_there = false;
 	int status = 0;
 
+	judging->is_checked = false;
 	for (size_t i = 0; i < request->report_count; i++) {
 		const struct kc_report_run *run = &request->reports[i].report.plan.run;
 
@@ -325,6 +341,8 @@ static int judge_image(struct judging *judging, const struct kc_gate_image *imag
 			status = judge_suite(judging, image);
 		}
 	}
+	if (judging->is_checked)
+		drop_opening(&judging->outcome, image);
 	if (!is_there)
 		find(judging, "image", image->name, "a report of this archive on it", "none");
 	return status;
@@ -361,6 +379,8 @@ int kc_gate_judge(const struct kc_gate_request *request, struct kc_findings *fin
 		return kc_error_errno(err, status, "judge a release");
 	}
 	drop_warned(&judging.outcome);
+	if (kc_findings_are_none(findings) && judging.outcome.passed_count == 0) /* all of it waived */
+		find(&judging, "image", "", "an image on which the volume was checked", "none");
 	*ret_outcome = judging.outcome;
 	return 0;
 }

@@ -1,12 +1,15 @@
 #include "release/git.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/file.h"
 #include "sys/process.h"
 
 #define TIMEOUT_MS 600000 /* all files are hashed */
@@ -23,7 +26,7 @@ static const char *const settings[] = {
 	"core.commitGraph=false",      "status.showUntrackedFiles=normal",
 	"protocol.allow=never",	       "gpg.program=gpg",
 	"gpg.openpgp.program=gpg",     "gpg.x509.program=gpgsm",
-	"gpg.ssh.program=ssh-keygen",  "gpg.ssh.revocationFile=",
+	"gpg.ssh.program=ssh-keygen",  "gpg.ssh.revocationFile=/dev/null",
 	"gpg.minTrustLevel=fully",
 };
 
@@ -48,6 +51,31 @@ static int add_variable(struct kc_git *git, const char *text, size_t length)
 	return git->environment[git->environment_count++] ? 0 : -ENOMEM;
 }
 
+/* git, and what it starts, is looked for in this PATH, from a directory of the repository: what is relative would be found there. An empty
+ * part is the current directory, environ(7). */
+static int add_path(struct kc_git *git)
+{
+	const char *path = getenv("PATH");
+	char *kept = path ? malloc(strlen(path) + sizeof("PATH=")) : NULL, *end = kept;
+
+	if (!path)
+		return 0;
+	if (!kept)
+		return -ENOMEM;
+	end = stpcpy(end, "PATH");
+	for (const char *part = path, *next; *part; part = next + (*next == ':')) {
+		next = part + strcspn(part, ":");
+		if (*part != '/')
+			continue;
+		*end = end == kept + strlen("PATH") ? '=' : ':';
+		memcpy(end + 1, part, (size_t)(next - part));
+		end += 1 + (next - part);
+	}
+	*end = '\0';
+	git->environment[git->environment_count++] = kept;
+	return 0;
+}
+
 /* First those that are to go, then ours: they are put in this order. */
 static int make_environment(struct kc_git *git, struct kc_error *err)
 {
@@ -56,7 +84,7 @@ static int make_environment(struct kc_git *git, struct kc_error *err)
 
 	while (environ[count])
 		count++;
-	git->environment = calloc(count + KC_ARRAY_LENGTH(variables) + 2, sizeof(*git->environment));
+	git->environment = calloc(count + KC_ARRAY_LENGTH(variables) + 3, sizeof(*git->environment));
 	if (!git->environment)
 		return kc_error_errno(err, ENOMEM, "run git");
 	for (size_t i = 0; status == 0 && i < count; i++)
@@ -64,6 +92,8 @@ static int make_environment(struct kc_git *git, struct kc_error *err)
 			status = add_variable(git, environ[i], strcspn(environ[i], "="));
 	for (size_t i = 0; status == 0 && i < KC_ARRAY_LENGTH(variables); i++)
 		status = add_variable(git, variables[i], strlen(variables[i]));
+	if (status == 0)
+		status = add_path(git);
 	return status < 0 ? kc_error_errno(err, status, "run git") : 0;
 }
 
@@ -176,6 +206,20 @@ static int find_theirs(struct kc_git *git, struct kc_git_repository *repository,
 	return status < 0 ? status : take_line(git, repository->objects, sizeof(repository->objects), err);
 }
 
+/* What a checkout makes of a file may be another text than the one that was signed: "ident" and encodings hide whole lines from a
+ * comparison. So nothing is converted but ends of lines. This file goes before every .gitattributes, gitattributes(5). */
+static int write_attributes(const struct kc_git_repository *repository, struct kc_error *err)
+{
+	static const char text[] = "* !ident !working-tree-encoding !filter\n";
+	char path[PATH_MAX + 32];
+
+	(void)snprintf(path, sizeof(path), "%s/info", repository->own);
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return kc_error_errno(err, errno, "create `%s`", path);
+	(void)snprintf(path, sizeof(path), "%s/info/attributes", repository->own);
+	return kc_file_write_atomic(AT_FDCWD, path, text, strlen(text), 0600, err);
+}
+
 /* With no template: the default one has files of the system. */
 static int make_ours(struct kc_git *git, struct kc_git_repository *repository, struct kc_error *err)
 {
@@ -187,7 +231,7 @@ static int make_ours(struct kc_git *git, struct kc_git_repository *repository, s
 
 	if (status == 0 && git->status != 0)
 		status = kc_error_set(err, EIO, "git init: %.400s", kc_git_said(git));
-	return status;
+	return status < 0 ? status : write_attributes(repository, err);
 }
 
 int kc_git_repository_open(struct kc_git *git, const char *directory, struct kc_git_repository *repository,

@@ -130,6 +130,18 @@ static int take_commit(struct checking *checking, const char *commit, bool *ret_
 
 /* --- The bytes of files --- */
 
+/* What git complains of, such as a directory that it cannot list, it has not looked at. */
+static bool complains(struct checking *checking, int worst_status)
+{
+	const struct kc_git *git = checking->git;
+
+	if (git->status <= worst_status && !git->errors.length)
+		return false;
+	find(checking, checking->repository->tree, "a tree that can be read",
+	     git->errors.length ? kc_buffer_string(&git->errors) : "a git that failed without a word");
+	return true;
+}
+
 /* Our index knows nothing of these files, so that all of them are hashed. What would be asked of submodules is done with their settings. */
 static int check_files(struct checking *checking)
 {
@@ -142,12 +154,11 @@ static int check_files(struct checking *checking)
 					     NULL };
 	int status = ask(checking, KC_GIT_TREE, words, NULL);
 
-	if (status == 0 && (checking->git->status != 0 || checking->git->output.length)) {
-		if (checking->git->output.length)
-			checking->git->output.data[--checking->git->output.length] = '\0';
-		find(checking, checking->repository->tree, "a clean tree", kc_git_said(checking->git));
-	}
-	return status;
+	if (status < 0 || complains(checking, 0) || !checking->git->output.length)
+		return status;
+	checking->git->output.data[--checking->git->output.length] = '\0';
+	find(checking, checking->repository->tree, "a clean tree", kc_git_said(checking->git));
+	return 0;
 }
 
 /* "a/b/.gitignore" -> "a/b", in place. */
@@ -171,30 +182,32 @@ static void compare_ignored(struct checking *checking, const struct kc_buffer *d
 		if (other < other_end && strcmp(directory, other) == 0)
 			other += strlen(other) + 1;
 		else
-			find(checking, directory, "no .gitignore but those of the commit",
-			     "one that could hide files, itself among them");
+			find(checking, directory, "no .gitignore or .gitattributes but those of the commit",
+			     "one that could hide files or what is in them, itself among them");
 	}
 }
 
-/* Files may be ignored by those .gitignore that were signed for. Another one can hide itself and everything beside it, and does no harm only
+/* Files may be ignored by those .gitignore that were signed for, and ends of lines converted by those .gitattributes. Another one can hide itself and everything beside it, and does no harm only
  * where its directory is ignored without it (build/, a virtual environment). The topmost of such files is judged by signed ones alone. */
 static int check_ignoring(struct checking *checking)
 {
 	static const char *const list[] = {
-		"ls-files", "-z", "--others", "--", ":(glob)**/.gitignore", NULL
+		"ls-files", "-z", "--others", "--", ":(glob)**/.gitignore", ":(glob)**/.gitattributes", NULL
 	};
 	static const char *const ask_ignored[] = { "check-ignore", "-z", "--stdin", "--no-index", NULL };
 	KC_CLEANUP_BUFFER struct kc_buffer directories = KC_BUFFER_INIT(KC_GIT_OUTPUT_LIMIT);
 	struct kc_git *git = checking->git;
 	int status = ask(checking, KC_GIT_TREE, list, NULL), added = 0;
 
+	if (status < 0 || complains(checking, 0))
+		return status;
 	for (size_t at = 0; status == 0 && added == 0 && at < git->output.length;) {
 		char *path = git->output.data + at;
 
 		at += strlen(path) + 1;
 		if (!strchr(path, '/')) {
-			find(checking, path, "no .gitignore but those of the commit",
-			     "one that could hide files");
+			find(checking, path, "no .gitignore or .gitattributes but those of the commit",
+			     "one that could hide files or what is in them");
 			continue;
 		}
 		cut_name(path);
@@ -205,7 +218,7 @@ static int check_ignoring(struct checking *checking)
 	if (status < 0 || !directories.length)
 		return status;
 	status = ask(checking, KC_GIT_TREE, ask_ignored, &directories);
-	if (status == 0)
+	if (status == 0 && !complains(checking, 1)) /* 1: none of them is ignored, git-check-ignore(1) */
 		compare_ignored(checking, &directories, &git->output);
 	return status;
 }

@@ -471,6 +471,55 @@ static void an_image_that_was_not_opened_is_one_finding(void)
 	}
 }
 
+/* One run could not reach it, another has checked it: there is nothing left to warn of. */
+static void an_opening_is_no_news_of_an_image_that_was_checked(void)
+{
+	static char message[] = "no network";
+	struct kc_waiver waiver = { "debian12.run.opening", "no network", "2026-12-01", NOW_S + 1 };
+	struct scene scene, unopened;
+	struct kc_gate_report both[2];
+	char found[600];
+	size_t passed, warned;
+
+	build(&scene);
+	build(&unopened);
+	unopen(&unopened, KC_SKIP, message);
+	both[0] = unopened.report;
+	both[1] = scene.report;
+	scene.request.reports = both;
+	scene.request.report_count = 2;
+	scene.waivers = (struct kc_waivers){ .items = &waiver, .count = 1 };
+	KC_CHECK_INT(judge(&scene, found, &passed, &warned), 0);
+	KC_CHECK_INT(passed, 6);
+	KC_CHECK_INT(warned, 0);
+}
+
+static void nothing_is_released_on_waivers_alone(void)
+{
+	static char message[] = "no network";
+	struct kc_waiver waivers[] = { { "centos7.run.opening", "no network", "2026-12-01", NOW_S + 1 },
+				       { "debian12.run.opening", "no network", "2026-12-01", NOW_S + 1 } };
+	struct scene scene, unopened;
+	struct kc_gate_report both[2];
+	char found[600];
+	size_t passed, warned;
+
+	build(&scene);
+	build(&unopened);
+	unopen(&unopened, KC_SKIP, message);
+	scene.cases[0] = (struct kc_report_case){ .suite = 0, .classname = "centos7.run", .name = "opening" };
+	scene.results[0].verdict = KC_SKIP;
+	scene.report.report.plan.run.suite_count = 1;
+	scene.report.report.plan.run.case_count = 1;
+	both[0] = unopened.report;
+	both[1] = scene.report;
+	scene.request.reports = both;
+	scene.request.report_count = 2;
+	scene.waivers = (struct kc_waivers){ .items = waivers, .count = 2 };
+	KC_CHECK_INT(judge(&scene, found, &passed, &warned), 1);
+	KC_CHECK_STRING(found, "image: : none");
+}
+
 /* As `merge` puts together a report of an image that could not be reached and one of the same image that failed. */
 static void a_waived_opening_hides_nothing_beside_it(void)
 {
@@ -584,5 +633,7 @@ KC_TEST_SUITE_WITH(gate, KC_LABEL_FAST, set_up, tear_down, KC_TEST(opens_for_wha
 		   KC_TEST(what_policy_takes_is_taken), KC_TEST(waivers_are_for_what_was_skipped),
 		   KC_TEST(an_image_out_of_reach_needs_a_waiver_of_its_own),
 		   KC_TEST(an_image_that_was_not_opened_is_one_finding),
+		   KC_TEST(an_opening_is_no_news_of_an_image_that_was_checked),
+		   KC_TEST(nothing_is_released_on_waivers_alone),
 		   KC_TEST(a_waived_opening_hides_nothing_beside_it), KC_TEST(cases_are_counted_once),
 		   KC_TEST(waiver_files_are_checked));

@@ -140,6 +140,23 @@ static const struct row trees[] = {
 	{ "a new file two levels below what hides it",
 	  "mkdir -p new/er; touch new/er/x; echo '*' >new/.gitignore; echo '*' >new/er/.gitignore",
 	  "one that could hide files" },
+	{ "attributes that nobody signed for",
+	  "echo .gitattributes >>.gitignore; git commit -q -am 3; git tag -f -s -m x 4.4.0 >/dev/null\n"
+	  "echo '* text' >sub/.gitattributes",
+	  "what is in them" },
+	{ "code in what ident leaves out",
+	  "echo '*.c ident' >.gitattributes; printf '/* $Id$ */\\n' >x.c; git add .; git commit -q -m 3\n"
+	  "git tag -f -s -m x 4.4.0 >/dev/null; printf '/* $Id: */ evil /* $ */\\n' >x.c",
+	  " M x.c" },
+	{ "code in an encoding",
+	  "echo '*.sh working-tree-encoding=UTF-7' >.gitattributes; printf '+ACM- ; evil\\n' >x.sh\n"
+	  "git add .; git commit -q -m 3; git tag -f -s -m x 4.4.0 >/dev/null",
+	  " M x.sh" },
+	{ "ends of lines that the commit has converted",
+	  "echo '*.bat text eol=crlf' >.gitattributes; printf 'x\\r\\n' >x.bat; git add . 2>/dev/null\n"
+	  "git commit -q -m 3; git tag -f -s -m x 4.4.0 >/dev/null",
+	  NULL },
+	{ "a directory that only root can list", "mkdir evil; touch evil/x; chmod 0111 evil", "evil/" },
 	{ "a changed .gitignore", "touch new; echo new >>.gitignore", " M .gitignore" },
 	{ "what the commit ignores", "mkdir build; touch build/x .cache", NULL },
 	{ "what the commit ignores, with a .gitignore", "mkdir -p build/y; echo '*' >build/y/.gitignore",
@@ -277,10 +294,10 @@ static void check(const struct row *row, const char *before)
 	struct kc_error err = { 0 };
 	char script[4096], signers[PATH_MAX + 16];
 
-	(void)snprintf(
-		script, sizeof(script),
-		"D=$PWD; rm -rf repository clean executed; cp -a base repository; cd repository\n%s\n%s",
-		before, row->script);
+	(void)snprintf(script, sizeof(script),
+		       "D=$PWD; test ! -d repository || chmod -R u+rwX repository; rm -rf repository clean "
+		       "executed; cp -a base repository; cd repository\n%s\n%s",
+		       before, row->script);
 	(void)snprintf(signers, sizeof(signers), "%s/signers", directory.path);
 	KC_CHECK_OK(run(script, &err), err);
 	if (row->bait) {
@@ -319,6 +336,40 @@ static void nothing_of_the_repository_is_run(void)
 {
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(programs) && !is_without_git(); i++)
 		check(&programs[i], "git tag -s -m x 4.4.0");
+}
+
+/* Where PATH has a relative or an empty part, a directory of the repository is one of those where programs are. */
+static void git_itself_is_not_the_repositorys(void)
+{
+	static const char *const parts[] = { "bin:", ":", ".:", "/nowhere::bin:" };
+	static const struct row row = {
+		"git",
+		"mkdir bin; cp ../evil git; cp ../evil bin/git; git add .; git commit -q -m 3\n"
+		"git tag -s -m x 4.4.0; echo x >file",
+		" M file", NULL
+	};
+	const char *path = getenv("PATH");
+	KC_CLEANUP_FREE char *before = path ? strdup(path) : NULL;
+	char changed[4096], signers[PATH_MAX + 16];
+	struct kc_error err = { 0 };
+
+	if (is_without_git())
+		return;
+	KC_REQUIRE(before != NULL);
+	(void)snprintf(signers, sizeof(signers), "%s/signers", directory.path);
+	check(&row, "");
+	for (size_t i = 0; i < KC_ARRAY_LENGTH(parts); i++) {
+		KC_CLEANUP_FINDINGS struct kc_findings findings = { 0 };
+
+		(void)snprintf(changed, sizeof(changed), "%s%s", parts[i], before);
+		KC_CHECK_INT(setenv("PATH", changed, 1), 0);
+		KC_CHECK_MESSAGE(
+			run("cd repository; git --version; test -e ../executed; rm ../executed", &err) == 0,
+			"%s: the bait: %s", parts[i], err.text);
+		look_at(&row, signers, &findings);
+		KC_CHECK_INT(setenv("PATH", before, 1), 0);
+		KC_CHECK_MESSAGE(run("! test -e executed", &err) == 0, "%s: executed", parts[i]);
+	}
 }
 
 static void submodules_are_those_of_the_tag(void)
@@ -434,6 +485,7 @@ static void is_not_asked_for_in_what_is_no_repository(void)
 
 KC_TEST_SUITE_WITH(git_tag, KC_LABEL_SLOW, set_up, tear_down, KC_TEST(is_the_versions_own_and_signed),
 		   KC_TEST(tree_is_that_of_the_tag), KC_TEST(nothing_of_the_repository_is_run),
-		   KC_TEST(submodules_are_those_of_the_tag), KC_TEST(variables_do_not_count),
-		   KC_TEST(nobody_signs_by_ssh_who_is_not_named), KC_TEST(a_key_of_openpgp_has_to_be_trusted),
+		   KC_TEST(git_itself_is_not_the_repositorys), KC_TEST(submodules_are_those_of_the_tag),
+		   KC_TEST(variables_do_not_count), KC_TEST(nobody_signs_by_ssh_who_is_not_named),
+		   KC_TEST(a_key_of_openpgp_has_to_be_trusted),
 		   KC_TEST(is_not_asked_for_in_what_is_no_repository));
