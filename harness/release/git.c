@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -55,25 +56,20 @@ static int add_variable(struct kc_git *git, const char *text, size_t length)
  * part is the current directory, environ(7). */
 static int add_path(struct kc_git *git)
 {
-	const char *path = getenv("PATH");
-	char *kept = path ? malloc(strlen(path) + sizeof("PATH=")) : NULL, *end = kept;
+	static const char name[] = "PATH";
+	const char *path = getenv(name);
+	KC_CLEANUP_FREE char *parts = path ? strdup(path) : NULL;
+	KC_CLEANUP_BUFFER struct kc_buffer kept = KC_BUFFER_INIT(1u << 20);
+	char *rest = NULL;
+	int status = parts || !path ? kc_buffer_append_string(&kept, name) : -ENOMEM;
 
-	if (!path)
-		return 0;
-	if (!kept)
-		return -ENOMEM;
-	end = stpcpy(end, "PATH");
-	for (const char *part = path, *next; *part; part = next + (*next == ':')) {
-		next = part + strcspn(part, ":");
-		if (*part != '/')
-			continue;
-		*end = end == kept + strlen("PATH") ? '=' : ':';
-		memcpy(end + 1, part, (size_t)(next - part));
-		end += 1 + (next - part);
-	}
-	*end = '\0';
-	git->environment[git->environment_count++] = kept;
-	return 0;
+	for (char *part = parts ? strtok_r(parts, ":", &rest) : NULL; status == 0 && part;
+	     part = strtok_r(NULL, ":", &rest))
+		if (*part == '/')
+			status = kc_buffer_printf(&kept, "%c%s", kept.length == strlen(name) ? '=' : ':',
+						  part);
+	/* With nothing that is absolute it is unset, which is the system's own directories, execvp(3). */
+	return status < 0 ? status : add_variable(git, kept.data, kept.length);
 }
 
 /* First those that are to go, then ours: they are put in this order. */

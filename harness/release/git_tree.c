@@ -187,6 +187,27 @@ static void compare_ignored(struct checking *checking, const struct kc_buffer *d
 	}
 }
 
+/* Of the files that git has listed. */
+static int take_directories(struct checking *checking, struct kc_buffer *directories)
+{
+	const struct kc_buffer *listed = &checking->git->output;
+	int status = 0;
+
+	for (size_t at = 0; status == 0 && at < listed->length;) {
+		char *path = listed->data + at;
+
+		at += strlen(path) + 1;
+		if (!strchr(path, '/')) {
+			find(checking, path, "no .gitignore or .gitattributes but those of the commit",
+			     "one that could hide files or what is in them");
+			continue;
+		}
+		cut_name(path);
+		status = kc_buffer_append(directories, path, strlen(path) + 1);
+	}
+	return status < 0 ? kc_error_errno(checking->err, status, "list what is ignored") : 0;
+}
+
 /* Files may be ignored by those .gitignore that were signed for, and ends of lines converted by those .gitattributes. Another one can hide itself and everything beside it, and does no harm only
  * where its directory is ignored without it (build/, a virtual environment). The topmost of such files is judged by signed ones alone. */
 static int check_ignoring(struct checking *checking)
@@ -197,24 +218,11 @@ static int check_ignoring(struct checking *checking)
 	static const char *const ask_ignored[] = { "check-ignore", "-z", "--stdin", "--no-index", NULL };
 	KC_CLEANUP_BUFFER struct kc_buffer directories = KC_BUFFER_INIT(KC_GIT_OUTPUT_LIMIT);
 	struct kc_git *git = checking->git;
-	int status = ask(checking, KC_GIT_TREE, list, NULL), added = 0;
+	int status = ask(checking, KC_GIT_TREE, list, NULL);
 
 	if (status < 0 || complains(checking, 0))
 		return status;
-	for (size_t at = 0; status == 0 && added == 0 && at < git->output.length;) {
-		char *path = git->output.data + at;
-
-		at += strlen(path) + 1;
-		if (!strchr(path, '/')) {
-			find(checking, path, "no .gitignore or .gitattributes but those of the commit",
-			     "one that could hide files or what is in them");
-			continue;
-		}
-		cut_name(path);
-		added = kc_buffer_append(&directories, path, strlen(path) + 1);
-	}
-	if (added < 0)
-		return kc_error_errno(checking->err, added, "list what is ignored");
+	status = take_directories(checking, &directories);
 	if (status < 0 || !directories.length)
 		return status;
 	status = ask(checking, KC_GIT_TREE, ask_ignored, &directories);
