@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "archive/names.h"
 #include "base/embedded.h"
 #include "cases/cases.h"
 #include "looking.h"
@@ -26,6 +27,7 @@
 #include "release/source_date.h"
 #include "release/texts.h"
 #include "release/verify.h"
+#include "reports/ledger.h"
 #include "reports/text.h"
 #include "required.h"
 #include "run/scratch.h"
@@ -87,9 +89,7 @@ static int load_embedded(struct release *release, struct kc_error *err)
 /* The volume says what it needs only when it is open; of a wheel, and of what the package index has, is known that it brings its own. */
 static bool is_archive_name(const char *operand)
 {
-	size_t length = operand ? strlen(operand) : 0, end = strlen(".tar.xz");
-
-	return length > end && strcmp(operand + length - end, ".tar.xz") == 0;
+	return operand && kc_name_ends(operand, ".tar.xz");
 }
 
 struct need {
@@ -525,13 +525,13 @@ static int append_safe(struct kc_buffer *text, const char *word)
 /* Without its opening case nothing of an image was checked. */
 static int append_unchecked(struct kc_buffer *text, const char *identity, const struct kc_waiver *waiver)
 {
-	static const char opening[] = ".run.opening";
-	size_t length = strlen(identity), end = strlen(opening);
-	bool is_image = length > end && strcmp(identity + length - end, opening) == 0;
+	size_t length = strlen(identity);
 	int status = kc_buffer_append_string(text, "  ");
 
+	if (kc_name_ends(identity, KC_REPORT_OPENING))
+		length -= strlen(KC_REPORT_OPENING);
 	if (status == 0)
-		status = kc_text_append(text, identity, is_image ? length - end : length, KC_TEXT_LINE);
+		status = kc_text_append(text, identity, length, KC_TEXT_LINE);
 	if (status == 0)
 		status = kc_buffer_append_string(text, " was NOT checked (waiver: ");
 	if (status == 0)

@@ -178,10 +178,10 @@ static int print_plan(const struct run *run, struct kc_error *err)
 
 	for (size_t i = 0; i < run->plan.count; i++) {
 		const struct kc_report_case *testcase = &run->plan.cases[i];
-		char identity[512];
+		char identity[KC_REPORT_IDENTITY_SIZE];
 		int status;
 
-		(void)snprintf(identity, sizeof(identity), "%s.%s", testcase->classname, testcase->name);
+		kc_report_identity(testcase, identity);
 		status = kc_output_row(&text, identity, testcase->what);
 		if (status < 0)
 			return kc_error_errno(err, status, "list the cases");

@@ -1,6 +1,7 @@
 #include "reports/ledger.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,11 @@ const char *kc_report_fact(const struct kc_report_suite *suite, const char *name
 		if (strcmp(suite->facts[i].name, name) == 0)
 			return suite->facts[i].value;
 	return "";
+}
+
+void kc_report_identity(const struct kc_report_case *testcase, char ret_identity[KC_REPORT_IDENTITY_SIZE])
+{
+	(void)snprintf(ret_identity, KC_REPORT_IDENTITY_SIZE, "%s.%s", testcase->classname, testcase->name);
 }
 
 int kc_report_reproduce(const struct kc_report_run *run, const struct kc_report_case *testcase,

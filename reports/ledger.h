@@ -39,6 +39,14 @@ size_t kc_ledger_members(const struct kc_ledger *ledger, size_t first, enum kc_v
 /* What a suite says of itself under that name; "" if it says nothing. */
 const char *kc_report_fact(const struct kc_report_suite *suite, const char *name);
 
+#define KC_REPORT_IDENTITY_SIZE 512
+
+/* How the identity ends of the case that says why an image has no others: cases/opening.c. */
+#define KC_REPORT_OPENING ".run.opening"
+
+/* "centos7.imports.zmq", cut where it is longer. */
+void kc_report_identity(const struct kc_report_case *testcase, char ret_identity[KC_REPORT_IDENTITY_SIZE]);
+
 /* Appends the command that runs this case alone; nothing where there is none. 0, -E2BIG or -ENOMEM. */
 int kc_report_reproduce(const struct kc_report_run *run, const struct kc_report_case *testcase,
 			struct kc_buffer *text) __attribute__((warn_unused_result));

@@ -257,14 +257,13 @@ enum content {
 static enum content content_of(const struct kc_report_run *run, size_t suite)
 {
 	enum content content = NOTHING;
-	char opening[512], identity[512];
+	char opening[KC_REPORT_IDENTITY_SIZE], identity[KC_REPORT_IDENTITY_SIZE];
 
-	(void)snprintf(opening, sizeof(opening), "%s.run.opening", run->suites[suite].name);
+	(void)snprintf(opening, sizeof(opening), "%s" KC_REPORT_OPENING, run->suites[suite].name);
 	for (size_t i = 0; i < run->case_count; i++) {
 		if (run->cases[i].suite != suite)
 			continue;
-		(void)snprintf(identity, sizeof(identity), "%s.%s", run->cases[i].classname,
-			       run->cases[i].name);
+		kc_report_identity(&run->cases[i], identity);
 		if (strcmp(identity, opening) != 0)
 			return CASES;
 		content = UNOPENED;

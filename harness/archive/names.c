@@ -133,3 +133,10 @@ bool kc_link_stays_inside(const char *name, const char *target, const char *moun
 		depth += *name == '/';
 	return walk_depth(target, depth) >= 0;
 }
+
+bool kc_name_ends(const char *name, const char *end)
+{
+	size_t length = strlen(name), end_length = strlen(end);
+
+	return length > end_length && strcmp(name + length - end_length, end) == 0;
+}

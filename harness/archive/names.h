@@ -38,4 +38,7 @@ bool kc_link_stays_inside(const char *name, const char *target, const char *moun
  * elsewhere. Borrowed. */
 const char *kc_link_below(const char *target, const char *mount_point);
 
+/* Whether `name` ends so, with something before that. */
+bool kc_name_ends(const char *name, const char *end);
+
 #endif

@@ -12,9 +12,6 @@
 /* A report may be from a machine whose clock is ahead. */
 #define CLOCK_SKEW_S 300
 
-/* The case that says why an image, which the other word is for, has no others. */
-#define OPENING "%s.run.opening"
-
 struct judging {
 	const struct kc_gate_request *request;
 	struct kc_findings *findings;
@@ -22,7 +19,8 @@ struct judging {
 	const struct kc_gate_report *report; /* what is being looked at */
 	const struct kc_report_suite *suite;
 	size_t suite_number;
-	bool is_checked; /* the image that is judged: a report has cases of it */
+	bool is_checked;	    /* the image that is judged: a report has cases of it */
+	const char *waived_opening; /* of that image, which matters if it is not checked; NULL: none */
 };
 
 void kc_gate_outcome_release(struct kc_gate_outcome *outcome)
@@ -44,20 +42,15 @@ static bool is_of_volume(const struct kc_gate_request *request, const struct kc_
 	return strcmp(kc_report_fact(suite, "volume.sha256"), request->volume_sha256) == 0;
 }
 
-static void identity_of(const struct kc_report_case *testcase, char ret_identity[512])
-{
-	(void)snprintf(ret_identity, 512, "%s.%s", testcase->classname, testcase->name);
-}
-
 /* Among the cases of the suite; NULL if it is not there. */
 static const struct kc_result *find_result(const struct judging *judging, const char *identity)
 {
 	const struct kc_report_run *run = &judging->report->report.plan.run;
 
 	for (size_t i = 0; i < run->case_count; i++) {
-		char name[512];
+		char name[KC_REPORT_IDENTITY_SIZE];
 
-		identity_of(&run->cases[i], name);
+		kc_report_identity(&run->cases[i], name);
 		if (run->cases[i].suite == judging->suite_number && strcmp(name, identity) == 0)
 			return &judging->report->report.results[i];
 	}
@@ -83,14 +76,14 @@ static bool has_ended_unread(const struct kc_report_run *run)
 static void find_other_archive(struct judging *judging)
 {
 	const struct kc_result *opening;
-	char identity[512], found[600];
+	char identity[KC_REPORT_IDENTITY_SIZE], found[600];
 
 	if (!is_unread(judging->suite)) {
 		find(judging, "archive", judging->report->name, judging->request->volume_sha256,
 		     kc_report_fact(judging->suite, "volume.sha256"));
 		return;
 	}
-	(void)snprintf(identity, sizeof(identity), OPENING, judging->suite->name);
+	(void)snprintf(identity, sizeof(identity), "%s" KC_REPORT_OPENING, judging->suite->name);
 	opening = find_result(judging, identity);
 	(void)snprintf(found, sizeof(found), "a run that ended before the archive was read%s%.500s",
 		       opening ? ": " : "", opening ? kc_result_message(opening) : "");
@@ -250,12 +243,12 @@ static void tell_failures(struct judging *judging, const struct kc_gate_report *
 
 	for (size_t i = 0; i < run->case_count; i++) {
 		const struct kc_result *result = &report->report.results[i];
-		char identity[512];
+		char identity[KC_REPORT_IDENTITY_SIZE];
 
 		if (result->verdict == KC_PASS || result->verdict == KC_SKIP ||
 		    !is_of_volume(judging->request, &run->suites[run->cases[i].suite]))
 			continue;
-		identity_of(&run->cases[i], identity);
+		kc_report_identity(&run->cases[i], identity);
 		find_failure(judging, identity, result);
 	}
 }
@@ -270,52 +263,36 @@ static size_t count_cases(const struct judging *judging)
 	return count;
 }
 
-/* An image that could not be opened has one case, which says why; if it could not be reached, a waiver is for that. Returns 1 if this is
+/* An image that could not be opened has one case, which says why; if it could not be reached, a waiver is for that. True if this is
  * it: then there is nothing else to miss. With other cases beside it (reports were merged) it stands for none of them. */
-static int judge_opening(struct judging *judging)
+static bool judge_opening(struct judging *judging)
 {
 	const struct kc_result *result;
-	const struct kc_waiver *waiver;
-	char identity[512];
+	char identity[KC_REPORT_IDENTITY_SIZE];
 
-	(void)snprintf(identity, sizeof(identity), OPENING, judging->suite->name);
+	(void)snprintf(identity, sizeof(identity), "%s" KC_REPORT_OPENING, judging->suite->name);
 	result = find_result(judging, identity);
 	if (!result || result->verdict == KC_PASS || count_cases(judging) > 1)
-		return 0;
+		return false;
 	if (result->verdict != KC_SKIP || !is_waived(judging, identity, result))
-		return 1; /* told */
-	waiver = kc_waivers_find(judging->request->waivers, identity);
-	return note(&judging->outcome.warned, &judging->outcome.warned_count, waiver->identity) < 0 ? -ENOMEM
-												    : 1;
+		return true; /* told */
+	judging->waived_opening = kc_waivers_find(judging->request->waivers, identity)->identity;
+	return true;
 }
 
 static int judge_suite(struct judging *judging, const struct kc_gate_image *image)
 {
-	int status;
+	int status = 0;
 
 	if (!is_as_defined(judging, image))
 		return 0;
-	status = judge_opening(judging);
-	if (status)
-		return status < 0 ? status : 0;
+	if (judge_opening(judging))
+		return 0;
 	judging->is_checked = true;
 	check_suite(judging);
 	for (size_t i = 0; status == 0 && i < image->count; i++)
 		status = judge_required(judging, image->identities[i]);
 	return status;
-}
-
-/* One run could not open the image, and another has checked it. */
-static void drop_opening(struct kc_gate_outcome *outcome, const struct kc_gate_image *image)
-{
-	char identity[512];
-	size_t kept = 0;
-
-	(void)snprintf(identity, sizeof(identity), OPENING, image->name);
-	for (size_t i = 0; i < outcome->warned_count; i++)
-		if (strcmp(outcome->warned[i], identity) != 0)
-			outcome->warned[kept++] = outcome->warned[i];
-	outcome->warned_count = kept;
 }
 
 static int judge_image(struct judging *judging, const struct kc_gate_image *image)
@@ -325,6 +302,7 @@ static int judge_image(struct judging *judging, const struct kc_gate_image *imag
 	int status = 0;
 
 	judging->is_checked = false;
+	judging->waived_opening = NULL;
 	for (size_t i = 0; i < request->report_count; i++) {
 		const struct kc_report_run *run = &request->reports[i].report.plan.run;
 
@@ -341,8 +319,10 @@ static int judge_image(struct judging *judging, const struct kc_gate_image *imag
 			status = judge_suite(judging, image);
 		}
 	}
-	if (judging->is_checked)
-		drop_opening(&judging->outcome, image);
+	/* Where one run could not open it, another may have checked it. */
+	if (status == 0 && !judging->is_checked && judging->waived_opening)
+		status = note(&judging->outcome.warned, &judging->outcome.warned_count,
+			      judging->waived_opening);
 	if (!is_there)
 		find(judging, "image", image->name, "a report of this archive on it", "none");
 	return status;

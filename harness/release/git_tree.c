@@ -208,8 +208,9 @@ static int take_directories(struct checking *checking, struct kc_buffer *directo
 	return status < 0 ? kc_error_errno(checking->err, status, "list what is ignored") : 0;
 }
 
-/* Files may be ignored by those .gitignore that were signed for, and ends of lines converted by those .gitattributes. Another one can hide itself and everything beside it, and does no harm only
- * where its directory is ignored without it (build/, a virtual environment). The topmost of such files is judged by signed ones alone. */
+/* Files may be ignored by those .gitignore that were signed for, and ends of lines converted by those .gitattributes. Another one can hide
+ * itself and everything beside it, and does no harm only where its directory is ignored without it (build/, a virtual environment). The
+ * topmost of such files is judged by signed ones alone. */
 static int check_ignoring(struct checking *checking)
 {
 	static const char *const list[] = {

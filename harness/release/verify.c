@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "archive/names.h"
 #include "release/envelope.h"
 #include "release/verify_internal.h"
 #include "sys/fd.h"
@@ -134,9 +135,9 @@ static void check_predicate(struct checker *checker, const struct kc_release_fil
 {
 	const char *expected = NULL;
 
-	if (kc_release_name_ends(file->name, KC_VERIFY_TEST_RESULT))
+	if (kc_name_ends(file->name, KC_VERIFY_TEST_RESULT))
 		expected = KC_STATEMENT_TEST_RESULT;
-	else if (kc_release_name_ends(file->name, KC_VERIFY_PROVENANCE))
+	else if (kc_name_ends(file->name, KC_VERIFY_PROVENANCE))
 		expected = KC_STATEMENT_PROVENANCE;
 	if (expected && strcmp(file->statement.predicate_type, expected) != 0)
 		FAILED(checker, file->name, "its \"predicateType\" is `%.100s`, expected `%s`",
@@ -145,7 +146,7 @@ static void check_predicate(struct checker *checker, const struct kc_release_fil
 
 static bool is_provenance(const struct kc_release_file *file)
 {
-	return kc_release_name_ends(file->name, KC_VERIFY_PROVENANCE) && file->statement.document &&
+	return kc_name_ends(file->name, KC_VERIFY_PROVENANCE) && file->statement.document &&
 	       strcmp(file->statement.predicate_type, KC_STATEMENT_PROVENANCE) == 0;
 }
 
@@ -177,13 +178,12 @@ static void check_subjects(struct checker *checker, const struct kc_release_file
 
 static void check_statement(struct checker *checker, struct kc_release_file *file)
 {
-	bool is_one = kc_release_name_ends(file->name, ".intoto.json") ||
-		      kc_release_name_ends(file->name, ".dsse.json");
+	bool is_one = kc_name_ends(file->name, ".intoto.json") || kc_name_ends(file->name, ".dsse.json");
 
 	if (!is_one || !is_read(file))
 		return;
 	if (kc_envelope_is_one(kc_buffer_string(&file->content), file->content.length) ||
-	    kc_release_name_ends(file->name, ".dsse.json"))
+	    kc_name_ends(file->name, ".dsse.json"))
 		take_envelope(checker, file);
 	else
 		take_bare(checker, file);
@@ -262,7 +262,7 @@ static void check_archives(struct checker *checker)
 		const struct kc_release_file *file = &checker->files.items[i];
 
 		if (strncmp(file->name, "krunner-env.", strlen("krunner-env.")) != 0 ||
-		    !kc_release_name_ends(file->name, ".tar.xz"))
+		    !kc_name_ends(file->name, ".tar.xz"))
 			continue;
 		count++;
 		if (!is_read(file))
@@ -277,7 +277,7 @@ static void check_archives(struct checker *checker)
 static bool are_all_provenances_read(const struct checker *checker)
 {
 	for (size_t i = 0; i < checker->files.count; i++)
-		if (kc_release_name_ends(checker->files.items[i].name, KC_VERIFY_PROVENANCE) &&
+		if (kc_name_ends(checker->files.items[i].name, KC_VERIFY_PROVENANCE) &&
 		    !is_read(&checker->files.items[i]))
 			return false;
 	return true;
@@ -294,7 +294,7 @@ static void check_covered(struct checker *checker)
 		const struct kc_release_file *file = &checker->files.items[i];
 
 		if (file->is_covered || strcmp(file->name, KC_CHECKSUMS_NAME) == 0 || !is_read(file) ||
-		    kc_release_name_ends(file->name, KC_VERIFY_PROVENANCE))
+		    kc_name_ends(file->name, KC_VERIFY_PROVENANCE))
 			continue;
 		kc_verification_add(checker->verification, &checker->status, verdict, file->name,
 				    "no provenance statement that counts has it as a subject");

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "archive/names.h"
 #include "base/json.h"
 #include "compat/wheels.h"
 #include "release/verify_internal.h"
@@ -63,7 +64,7 @@ int kc_release_contents_read(const struct kc_release_contents *contents, const s
 bool kc_release_is_archive(const struct kc_release_file *file)
 {
 	return strncmp(file->name, "krunner-env.", strlen("krunner-env.")) == 0 &&
-	       kc_release_name_ends(file->name, ".tar.xz") && file->sha256[0];
+	       kc_name_ends(file->name, ".tar.xz") && file->sha256[0];
 }
 
 /* --- The wheel --- */
@@ -161,7 +162,7 @@ static void check_wheels(const struct kc_release_contents *contents)
 	for (size_t i = 0; i < contents->files->count && *contents->status == 0; i++) {
 		const struct kc_release_file *file = &contents->files->items[i];
 
-		if (!kc_release_name_ends(file->name, ".whl"))
+		if (!kc_name_ends(file->name, ".whl"))
 			continue;
 		if (file->sha256[0])
 			check_wheel(contents, wheels, file);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "archive/names.h"
 #include "base/cleanup.h"
 #include "release/envelope.h"
 #include "release/verify_internal.h"
@@ -55,17 +56,10 @@ enum kc_verified_verdict kc_verification_verdict(const struct kc_verification *v
 	return worst;
 }
 
-bool kc_release_name_ends(const char *name, const char *suffix)
-{
-	size_t length = strlen(name), suffix_length = strlen(suffix);
-
-	return length > suffix_length && strcmp(name + length - suffix_length, suffix) == 0;
-}
-
 static bool is_read(const char *name)
 {
-	return strcmp(name, KC_CHECKSUMS_NAME) == 0 || kc_release_name_ends(name, ".intoto.json") ||
-	       kc_release_name_ends(name, ".dsse.json");
+	return strcmp(name, KC_CHECKSUMS_NAME) == 0 || kc_name_ends(name, ".intoto.json") ||
+	       kc_name_ends(name, ".dsse.json");
 }
 
 /* What is read is hashed where it was read to: the file may be another one by then. */

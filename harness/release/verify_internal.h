@@ -65,6 +65,4 @@ void kc_release_contents_cannot(const struct kc_release_contents *contents,
 /* krunner-env.DISTRO.ARCH.tar.xz that could be read. */
 bool kc_release_is_archive(const struct kc_release_file *file);
 
-bool kc_release_name_ends(const char *name, const char *suffix);
-
 #endif

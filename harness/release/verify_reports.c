@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/names.h"
 #include "base/json.h"
 #include "release/verify_internal.h"
 #include "reports/json_read.h"
@@ -33,9 +34,8 @@ struct tests {
 static bool is_report(const struct kc_release_file *file)
 {
 	return strncmp(file->name, REPORT_START, strlen(REPORT_START)) == 0 &&
-	       kc_release_name_ends(file->name, ".json") &&
-	       !kc_release_name_ends(file->name, ".intoto.json") &&
-	       !kc_release_name_ends(file->name, ".dsse.json");
+	       kc_name_ends(file->name, ".json") && !kc_name_ends(file->name, ".intoto.json") &&
+	       !kc_name_ends(file->name, ".dsse.json");
 }
 
 /* --- What statements say --- */
@@ -164,7 +164,7 @@ static void compare_cases(const struct kc_release_contents *contents, const stru
 
 	for (size_t i = 0; i < run->case_count; i++) {
 		const struct kc_result *result = &report->results[i];
-		char identity[512];
+		char identity[KC_REPORT_IDENTITY_SIZE];
 		const struct test wanted = { .archive = kc_report_fact(&run->suites[run->cases[i].suite],
 								       "volume.sha256"),
 					     .name = identity };
@@ -172,8 +172,7 @@ static void compare_cases(const struct kc_release_contents *contents, const stru
 
 		if (result->verdict == KC_FAIL || result->verdict == KC_BROKEN)
 			first = failed++ ? first : i;
-		(void)snprintf(identity, sizeof(identity), "%s.%s", run->cases[i].classname,
-			       run->cases[i].name);
+		kc_report_identity(&run->cases[i], identity);
 		test = tests->count
 			       ? bsearch(&wanted, tests->items, tests->count, sizeof(wanted), compare_tests)
 			       : NULL;

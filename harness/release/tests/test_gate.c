@@ -46,6 +46,7 @@ struct scene {
 	struct kc_gate_report report;
 	struct kc_waivers waivers;
 	struct kc_gate_request request;
+	struct kc_gate_report both[2]; /* see give() */
 };
 
 static struct kc_gate_policy policy;
@@ -275,20 +276,25 @@ spoil_extra(struct scene *scene) /* a case that policy does not know, in a suite
 	scene->report.report.results = results;
 }
 
+/* In this order. */
+static void give(struct scene *scene, const struct kc_gate_report *first, const struct kc_gate_report *second)
+{
+	scene->both[0] = *first;
+	scene->both[1] = *second;
+	scene->request.reports = scene->both;
+	scene->request.report_count = 2;
+}
+
 /* Debian 12 is in another report, and this one is of an image that policy does not ask for. */
 static void spoil_other(struct scene *scene)
 {
 	static struct scene other_scene;
-	static struct kc_gate_report both[2];
 
 	build(&other_scene);
 	other_scene.suites[1].name = "debian11";
 	other_scene.cases[3].classname = "debian11.imports";
 	other_scene.results[3].verdict = KC_FAIL;
-	both[0] = scene->report;
-	both[1] = other_scene.report;
-	scene->request.reports = both;
-	scene->request.report_count = 2;
+	give(scene, &scene->report, &other_scene.report);
 }
 
 static void each_way_to_miss_it_is_named(void)
@@ -449,7 +455,6 @@ static void an_image_that_was_not_opened_is_one_finding(void)
 	for (size_t i = 0; i < KC_ARRAY_LENGTH(rows); i++) {
 		struct kc_waiver waiver = { "debian12.run.opening", "no network", "2026-12-01", NOW_S + 1 };
 		struct scene scene, unopened;
-		struct kc_gate_report both[2];
 		char found[600];
 		size_t passed, warned;
 
@@ -460,10 +465,7 @@ static void an_image_that_was_not_opened_is_one_finding(void)
 		unopen(&unopened, rows[i].verdict, rows[i].message);
 		unopened.facts[1][SHA256].value = rows[i].archive;
 		unopened.report.report.is_complete = !rows[i].is_cut_short;
-		both[0] = scene.report;
-		both[1] = unopened.report;
-		scene.request.reports = both;
-		scene.request.report_count = 2;
+		give(&scene, &scene.report, &unopened.report);
 		scene.waivers = (struct kc_waivers){ .items = &waiver, .count = rows[i].verdict != KC_SKIP };
 		KC_CHECK_INT(judge(&scene, found, &passed, &warned), 1);
 		KC_CHECK_STRING(found, rows[i].found);
@@ -477,17 +479,13 @@ static void an_opening_is_no_news_of_an_image_that_was_checked(void)
 	static char message[] = "no network";
 	struct kc_waiver waiver = { "debian12.run.opening", "no network", "2026-12-01", NOW_S + 1 };
 	struct scene scene, unopened;
-	struct kc_gate_report both[2];
 	char found[600];
 	size_t passed, warned;
 
 	build(&scene);
 	build(&unopened);
 	unopen(&unopened, KC_SKIP, message);
-	both[0] = unopened.report;
-	both[1] = scene.report;
-	scene.request.reports = both;
-	scene.request.report_count = 2;
+	give(&scene, &unopened.report, &scene.report);
 	scene.waivers = (struct kc_waivers){ .items = &waiver, .count = 1 };
 	KC_CHECK_INT(judge(&scene, found, &passed, &warned), 0);
 	KC_CHECK_INT(passed, 6);
@@ -500,7 +498,6 @@ static void nothing_is_released_on_waivers_alone(void)
 	struct kc_waiver waivers[] = { { "centos7.run.opening", "no network", "2026-12-01", NOW_S + 1 },
 				       { "debian12.run.opening", "no network", "2026-12-01", NOW_S + 1 } };
 	struct scene scene, unopened;
-	struct kc_gate_report both[2];
 	char found[600];
 	size_t passed, warned;
 
@@ -511,10 +508,7 @@ static void nothing_is_released_on_waivers_alone(void)
 	scene.results[0].verdict = KC_SKIP;
 	scene.report.report.plan.run.suite_count = 1;
 	scene.report.report.plan.run.case_count = 1;
-	both[0] = unopened.report;
-	both[1] = scene.report;
-	scene.request.reports = both;
-	scene.request.report_count = 2;
+	give(&scene, &unopened.report, &scene.report);
 	scene.waivers = (struct kc_waivers){ .items = waivers, .count = 2 };
 	KC_CHECK_INT(judge(&scene, found, &passed, &warned), 1);
 	KC_CHECK_STRING(found, "image: : none");
@@ -555,7 +549,6 @@ static void a_waived_opening_hides_nothing_beside_it(void)
 static void cases_are_counted_once(void)
 {
 	struct kc_attempt attempt = { 0 };
-	struct kc_gate_report both[2];
 	struct scene scene, again;
 	char found[600];
 	size_t passed, warned;
@@ -564,10 +557,7 @@ static void cases_are_counted_once(void)
 	build(&again);
 	again.results[0].attempts = &attempt;
 	again.results[0].attempt_count = 1;
-	both[0] = scene.report;
-	both[1] = again.report;
-	scene.request.reports = both;
-	scene.request.report_count = 2;
+	give(&scene, &scene.report, &again.report);
 	judge(&scene, found, &passed, &warned);
 	KC_CHECK_STRING(found, "");
 	KC_CHECK_INT(passed, CASES - 1);
